@@ -1,0 +1,34 @@
+"""Index rows: the searchable values of one resource, as the unit of work takes them.
+
+https://hl7.org/fhir/R4/search.html  A search must pass its values through `bounded`, as the store does when it writes,
+or it will not find long ones.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+_LONGEST = 300
+_KEPT = 200
+
+
+@dataclass(slots=True)
+class IndexRows:
+    """Rows by kind of value, without tenant, pk and updated; dates are half-open ranges in epoch microseconds."""
+
+    token: list[tuple[int, str, str]] = field(default_factory=list)
+    """(param, system, code)"""
+    reference: list[tuple[int, int, str, str]] = field(default_factory=list)
+    """(param, target type number or 0, target id, target base or "" for this server)"""
+    string: list[tuple[int, str, str]] = field(default_factory=list)
+    """(param, folded, exact)"""
+    date: list[tuple[int, int, int]] = field(default_factory=list)
+    """(param, low, high)"""
+    uri: list[tuple[int, str]] = field(default_factory=list)
+    """(param, value)"""
+
+
+def bounded(text: str) -> str:
+    """The text as indexes hold it: a long one is cut and ends with its hash, since B-trees limit the size of a key."""
+    if len(text) <= _LONGEST and "\0" not in text:
+        return text
+    return f"{text[:_KEPT]}#{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}".replace("\0", "�")

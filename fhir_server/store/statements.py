@@ -1,0 +1,120 @@
+"""Statements: SQLAlchemy Core compiled once to the text and parameter order that the driver takes.
+
+Values go to the driver as they are (int, str, bool, None; lists with `is_one_of`): no bind or result processing of
+SQLAlchemy runs, so a statement must not rely on types that need any.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from sqlalchemy import BindParameter, ClauseElement, ColumnElement, Text, any_, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
+from sqlalchemy.engine import Dialect as SqlalchemyDialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import BigInteger, Boolean, String, TypeEngine
+
+Dialect = Literal["sqlite", "postgresql"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sql:
+    """A compiled statement: `names` in the order of $1, $2 (PostgreSQL); `defaults` hold values known when compiled."""
+
+    text: str
+    names: tuple[str, ...]
+    defaults: Mapping[str, Any]
+    writes: bool
+
+
+class Rows(Protocol):
+    """Anything one can read through: a database (each statement by itself), a snapshot, or a unit of work."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which SQL it speaks."""
+        ...
+
+    def sql(self, statement: ClauseElement) -> Sql:
+        """Compile a statement; slow (0.2 to 2 ms), so keep the result or use `cached_sql`."""
+        ...
+
+    def cached_sql(self, key: Hashable, build: Callable[[], ClauseElement]) -> Sql:
+        """The compiled statement under this key, built and compiled when it is asked for first."""
+        ...
+
+    def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run a statement and return all its rows; booleans of SQLite are 0 and 1.
+
+        Raises Unavailable when the time limit passes or the database is gone.
+        """
+        ...
+
+
+class is_one_of(ColumnElement[bool]):  # noqa: N801 (reads as the function that it is)
+    """`column` is among the values of one parameter, a list of any length: one statement whatever the count."""
+
+    inherit_cache = True
+    type = Boolean()
+
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
+        self.column = column
+        self.name = name
+
+    @property
+    def element_type(self) -> TypeEngine[Any]:
+        """What the list holds: text, or integers."""
+        return Text() if isinstance(self.column.type, String) else BigInteger()
+
+
+@compiles(is_one_of, "postgresql")
+def _any_of_array(element: is_one_of, compiler: SQLCompiler, **options: Any) -> str:
+    values: BindParameter[Any] = bindparam(element.name, type_=ARRAY(element.element_type))
+    return compiler.process(element.column == any_(values), **options)
+
+
+@compiles(is_one_of, "sqlite")
+def _in_json(element: is_one_of, compiler: SQLCompiler, **options: Any) -> str:
+    values = func.json_each(bindparam(element.name, type_=Text())).table_valued("value")
+    return compiler.process(element.column.in_(select(values.c.value)), **options)
+
+
+_DIALECTS: dict[Dialect, SqlalchemyDialect] = {
+    "sqlite": sqlite_dialect(paramstyle="named"),
+    # Of the dialects for PostgreSQL, the one whose compiler writes $1 and casts parameters; its driver is not used.
+    "postgresql": PGDialect_asyncpg(paramstyle="numeric_dollar"),  # type: ignore[no-untyped-call]
+}
+
+
+def compiled(dialect: Dialect, statement: ClauseElement) -> Sql:
+    """Compile a Core statement for a dialect."""
+    result = statement.compile(dialect=_DIALECTS[dialect], compile_kwargs={"render_postcompile": True})
+    assert isinstance(result, SQLCompiler)
+    defaults = {name: value for name, value in result.params.items() if value is not None}
+    names = tuple(result.positiontup or ())
+    return Sql(str(result), names, defaults, statement.is_dml)
+
+
+class StatementCache:
+    """Compiled statements by key, for one database; when full it forgets the oldest tenth."""
+
+    __slots__ = ("_dialect", "_limit", "_statements")
+
+    def __init__(self, dialect: Dialect, limit: int = 2_000) -> None:
+        self._dialect = dialect
+        self._limit = limit
+        self._statements: dict[Hashable, Sql] = {}
+
+    def get(self, key: Hashable, build: Callable[[], ClauseElement]) -> Sql:
+        """The statement under the key; threads may compile the same one twice, which harms nobody."""
+        found = self._statements.get(key)
+        if found is None:
+            found = compiled(self._dialect, build())
+            if len(self._statements) >= self._limit:
+                for old in list(self._statements)[: self._limit // 10]:
+                    self._statements.pop(old, None)
+            self._statements[key] = found
+        return found

@@ -1,0 +1,169 @@
+"""Tables of the store: current versions, superseded ones, index rows by kind of value, work rows, the outbox.
+
+The order of columns in an index is its meaning: all ascending, ending in (updated, pk), so that one index serves a
+condition and the order of a page, scanned backwards. A DESC in one of them makes paging hundreds of times slower.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
+
+METADATA = MetaData()
+
+# SQLite numbers a primary key by itself only when its type is INTEGER.
+SEQUENCE_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+# Compared byte by byte, as SQLite does, so that prefixes are ranges of an index.
+BYTES_TEXT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+
+
+def _column(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]], *, nullable: bool = False) -> Column[Any]:
+    return Column(name, kind, nullable=nullable)
+
+
+def _tenant(*, primary_key: bool = False) -> Column[int]:
+    return Column("tenant", SmallInteger, primary_key=primary_key, nullable=False, autoincrement=False)
+
+
+def _pk(*, primary_key: bool = False) -> Column[int]:
+    return Column("pk", BigInteger, primary_key=primary_key, nullable=False, autoincrement=False)
+
+
+def _updated() -> Column[int]:
+    return Column("updated", BigInteger, nullable=False, info={"stamp": True})
+
+
+def _text(name: str, *, primary_key: bool = False) -> Column[str]:
+    return Column(name, BYTES_TEXT, nullable=False, server_default="", primary_key=primary_key)
+
+
+RESOURCE = Table(
+    "resource",
+    METADATA,
+    Column("pk", SEQUENCE_NUMBER, primary_key=True, autoincrement=False),
+    _tenant(),
+    _column("type", SmallInteger),
+    _column("resource_id", BYTES_TEXT),
+    _column("version_id", Integer),
+    _updated(),
+    _column("deleted", Boolean),
+    _column("method", Text),
+    _column("body", Text),
+    UniqueConstraint("tenant", "type", "resource_id", name="resource_id_is_unique"),
+    Index("resource_by_type", "tenant", "type", "updated", "pk"),
+    Index("resource_by_time", "tenant", "updated", "pk"),
+    postgresql_with={"fillfactor": "85"},
+)
+
+# Superseded versions only; the current one is in `resource`.
+RESOURCE_HISTORY = Table(
+    "resource_history",
+    METADATA,
+    _tenant(primary_key=True),
+    _pk(primary_key=True),
+    Column("version_id", Integer, primary_key=True, autoincrement=False),
+    _column("type", SmallInteger),
+    _column("resource_id", BYTES_TEXT),
+    _updated(),
+    _column("deleted", Boolean),
+    _column("method", Text),
+    _column("body", Text),
+    Index("resource_history_by_type", "tenant", "type", "updated", "pk"),
+    Index("resource_history_by_time", "tenant", "updated", "pk"),
+)
+
+
+def _index_table(kind: str, *values: Column[Any]) -> Table:
+    names = [v.name for v in values]
+    return Table(
+        f"index_{kind}",
+        METADATA,
+        _tenant(),
+        _pk(),
+        _column("param", Integer),
+        *values,
+        _updated(),
+        Index(f"index_{kind}_by_value", "tenant", "param", *names, "updated", "pk"),
+        Index(f"index_{kind}_by_pk", "pk", "param", *names),
+    )
+
+
+INDEX_TOKEN = _index_table("token", _text("system"), _text("code"))
+INDEX_REFERENCE = _index_table(
+    "reference", _column("target_type", SmallInteger), _text("target_id"), _text("target_base")
+)
+INDEX_STRING = _index_table("string", _text("folded"), _text("exact"))
+INDEX_DATE = _index_table("date", _column("low", BigInteger), _column("high", BigInteger))
+INDEX_URI = _index_table("uri", _text("value"))
+
+INDEX_TABLES = {
+    "token": INDEX_TOKEN,
+    "reference": INDEX_REFERENCE,
+    "string": INDEX_STRING,
+    "date": INDEX_DATE,
+    "uri": INDEX_URI,
+}
+
+WORK_ITEM = Table(
+    "work_item",
+    METADATA,
+    _pk(primary_key=True),
+    _tenant(),
+    _column("type", SmallInteger),
+    *(_text(n) for n in ("status", "intent", "priority", "owner", "requester", "patient", "focus", "code")),
+    _column("authored", BigInteger, nullable=True),
+    _updated(),
+    Index("work_item_by_owner", "tenant", "type", "owner", "status", "updated", "pk"),
+    Index("work_item_by_patient", "tenant", "type", "patient", "updated", "pk"),
+    Index("work_item_by_status", "tenant", "type", "status", "updated", "pk"),
+)
+WORK_COLUMNS = ("status", "intent", "priority", "owner", "requester", "patient", "focus", "code", "authored")
+
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("seq", SEQUENCE_NUMBER, Identity(), primary_key=True),
+    _tenant(),
+    _pk(),
+    _column("type", SmallInteger),
+    _column("resource_id", BYTES_TEXT),
+    _column("version_id", Integer),
+    _column("method", Text),
+    _updated(),
+    sqlite_autoincrement=True,
+)
+
+ACCESS_TOKEN = Table(
+    "access_token",
+    METADATA,
+    Column("token_hash", Text, primary_key=True),
+    _tenant(),
+    _column("name", Text),
+    _column("organization", Text),
+    _column("scope", Text),
+    _column("created", BigInteger),
+    _column("expires", BigInteger, nullable=True),
+    _column("revoked", BigInteger, nullable=True),
+)
+
+# Small values of the server itself, such as the key that signs page links.
+SERVER_VALUE = Table(
+    "server_value",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    _tenant(),
+    _column("value", Text),
+)
