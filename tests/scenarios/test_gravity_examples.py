@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -128,7 +128,7 @@ def test_xml_and_back_loses_nothing_but_the_order(examples: list[JsonObject], cl
         assert client.put(path, example).status == 201
         answer = client.get(path, Accept=FHIR_XML)
         assert answer.headers["Content-Type"].startswith(FHIR_XML)
-        root = ElementTree.fromstring(answer.text)
+        root = ET.fromstring(answer.text)
         assert root.tag == f"{{http://hl7.org/fhir}}{example['resourceType']}"
 
         back = client.send("PUT", path, answer.text, content_type=FHIR_XML)
