@@ -1,0 +1,104 @@
+"""The server as a child process: started on a loopback address, waited for, ended by its own id."""
+
+import http.client
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+_PAUSE_SECONDS = 0.02
+
+
+class NotStarted(Exception):
+    """The server ended or stayed silent; the message has the last lines that it wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: `log` is where its output goes."""
+
+    child: "subprocess.Popen[bytes]"
+    root_url: str
+    log: Path
+
+    def stop(self) -> None:
+        """SIGTERM, so that it drains; SIGKILL when it does not leave."""
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+        try:
+            self.child.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+
+
+def run_command(*arguments: str) -> str:
+    """The output of a `fhir-server` command, its arguments given as a user would type them."""
+    command = [sys.executable, "-m", "fhir_server", *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603 (our own program)
+
+
+def start(bind: str, database: str, log: Path) -> Server:
+    """Start `fhir-server serve` and wait until it is ready; raises NotStarted."""
+    command = [
+        sys.executable,
+        "-m",
+        "fhir_server",
+        "serve",
+        "--bind",
+        bind,
+        "--database",
+        database,
+        "--access",
+        "token",
+    ]
+    with log.open("wb") as output:
+        child = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603 (our own program)
+    server = Server(child, f"http://{bind}", log)
+    try:
+        _wait_until_ready(server)
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def _wait_until_ready(server: Server) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not _is_ready(server.root_url):
+        if server.child.poll() is not None or time.monotonic() > deadline:
+            raise NotStarted(f"the server did not start:\n{_last_lines(server.log)}")
+        time.sleep(_PAUSE_SECONDS)
+
+
+def free_address(wanted: str) -> str:
+    """The wanted HOST:PORT, or the same host with a port of the system's choice when it is taken (or 0)."""
+    host, _, port = wanted.rpartition(":")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), int(port)))
+        except OSError:
+            probe.bind((host.strip("[]"), 0))
+        return f"{host}:{probe.getsockname()[1]}"
+
+
+def _is_ready(root_url: str) -> bool:
+    connection = http.client.HTTPConnection(urlsplit(root_url).netloc, timeout=5)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _last_lines(log: Path, count: int = 20) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
