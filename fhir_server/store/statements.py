@@ -64,6 +64,10 @@ class is_one_of(ColumnElement[bool]):  # noqa: N801 (reads as the function that 
         self.column = column
         self.name = name
 
+    def self_group(self, against: Any = None) -> ColumnElement[Any]:  # noqa: ARG002
+        """A condition as it is: SQLite could not use an index for `... = 1`."""
+        return self
+
     @property
     def element_type(self) -> TypeEngine[Any]:
         """What the list holds: text, or integers."""
@@ -91,11 +95,13 @@ _DIALECTS: dict[Dialect, SqlalchemyDialect] = {
 
 def compiled(dialect: Dialect, statement: ClauseElement) -> Sql:
     """Compile a Core statement for a dialect."""
-    result = statement.compile(dialect=_DIALECTS[dialect], compile_kwargs={"render_postcompile": True})
+    result = statement.compile(dialect=_DIALECTS[dialect])
     assert isinstance(result, SQLCompiler)
-    defaults = {name: value for name, value in result.params.items() if value is not None}
-    names = tuple(result.positiontup or ())
-    return Sql(str(result), names, defaults, statement.is_dml)
+    required = {name: None for name, parameter in result.binds.items() if parameter.required}
+    # Lists of values given to `in_` are written out one by one.
+    expanded = result.construct_expanded_state(required)
+    defaults = {name: value for name, value in expanded.parameters.items() if name not in required}
+    return Sql(expanded.statement, tuple(expanded.positiontup or ()), defaults, statement.is_dml)
 
 
 class StatementCache:

@@ -1,9 +1,10 @@
 """Tables of the store: current versions, superseded ones, index rows by kind of value, work rows, the outbox.
 
-The order of columns in an index is its meaning: all ascending, ending in (updated, pk), so that one index serves a
-condition and the order of a page, scanned backwards. A DESC in one of them makes paging hundreds of times slower.
+The order of columns in an index is its meaning: all ascending, the searched value before (updated, pk), so that one
+index serves a condition and the order of a page, scanned backwards. A DESC in one of them makes paging hundreds of times slower.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -86,28 +87,32 @@ RESOURCE_HISTORY = Table(
 )
 
 
-def _index_table(kind: str, *values: Column[Any]) -> Table:
-    names = [v.name for v in values]
+def _index_table(kind: str, leading: Sequence[Column[Any]], trailing: Sequence[Column[Any]] = ()) -> Table:
+    """`leading` values are searched alone, so (updated, pk) follow them; `trailing` ones only narrow what they find."""
+    ordered, narrowing = [c.name for c in leading], [c.name for c in trailing]
     return Table(
         f"index_{kind}",
         METADATA,
         _tenant(),
         _pk(),
         _column("param", Integer),
-        *values,
+        *trailing,
+        *leading,
         _updated(),
-        Index(f"index_{kind}_by_value", "tenant", "param", *names, "updated", "pk"),
-        Index(f"index_{kind}_by_pk", "pk", "param", *names),
+        Index(f"index_{kind}_by_value", "tenant", "param", *ordered, "updated", "pk", *narrowing),
+        Index(f"index_{kind}_by_pk", "pk", "param", *ordered, *narrowing),
     )
 
 
-INDEX_TOKEN = _index_table("token", _text("system"), _text("code"))
+# A code is mostly searched without its system, an id often without its type: these must not stand between
+# the value and the order of the page.
+INDEX_TOKEN = _index_table("token", [_text("code")], [_text("system")])
 INDEX_REFERENCE = _index_table(
-    "reference", _column("target_type", SmallInteger), _text("target_id"), _text("target_base")
+    "reference", [_text("target_id")], [_column("target_type", SmallInteger), _text("target_base")]
 )
-INDEX_STRING = _index_table("string", _text("folded"), _text("exact"))
-INDEX_DATE = _index_table("date", _column("low", BigInteger), _column("high", BigInteger))
-INDEX_URI = _index_table("uri", _text("value"))
+INDEX_STRING = _index_table("string", [_text("folded")], [_text("exact")])
+INDEX_DATE = _index_table("date", [_column("low", BigInteger), _column("high", BigInteger)])
+INDEX_URI = _index_table("uri", [_text("value")])
 
 INDEX_TABLES = {
     "token": INDEX_TOKEN,
