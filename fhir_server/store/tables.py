@@ -1,10 +1,10 @@
 """Tables of the store: current versions, superseded ones, index rows by kind of value, work rows, the outbox.
 
 The order of columns in an index is its meaning: all ascending, the searched value before (updated, pk), so that one
-index serves a condition and the order of a page, scanned backwards. A DESC in one of them makes paging hundreds of times slower.
+index serves a condition and the order of a page, scanned backwards.
+A DESC in one of them makes paging hundreds of times slower.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -87,17 +87,16 @@ RESOURCE_HISTORY = Table(
 )
 
 
-def _index_table(kind: str, leading: Sequence[Column[Any]], trailing: Sequence[Column[Any]] = ()) -> Table:
-    """`leading` values are searched alone, so (updated, pk) follow them; `trailing` ones only narrow what they find."""
-    ordered, narrowing = [c.name for c in leading], [c.name for c in trailing]
+def _index_table(kind: str, *values: Column[Any], narrowing: tuple[str, ...] = ()) -> Table:
+    """Values are searched alone, so (updated, pk) follow them; `narrowing` ones only sieve what the others find."""
+    ordered = [v.name for v in values if v.name not in narrowing]
     return Table(
         f"index_{kind}",
         METADATA,
         _tenant(),
         _pk(),
         _column("param", Integer),
-        *trailing,
-        *leading,
+        *values,
         _updated(),
         Index(f"index_{kind}_by_value", "tenant", "param", *ordered, "updated", "pk", *narrowing),
         Index(f"index_{kind}_by_pk", "pk", "param", *ordered, *narrowing),
@@ -106,13 +105,17 @@ def _index_table(kind: str, leading: Sequence[Column[Any]], trailing: Sequence[C
 
 # A code is mostly searched without its system, an id often without its type: these must not stand between
 # the value and the order of the page.
-INDEX_TOKEN = _index_table("token", [_text("code")], [_text("system")])
+INDEX_TOKEN = _index_table("token", _text("system"), _text("code"), narrowing=("system",))
 INDEX_REFERENCE = _index_table(
-    "reference", [_text("target_id")], [_column("target_type", SmallInteger), _text("target_base")]
+    "reference",
+    _column("target_type", SmallInteger),
+    _text("target_id"),
+    _text("target_base"),
+    narrowing=("target_type", "target_base"),
 )
-INDEX_STRING = _index_table("string", [_text("folded")], [_text("exact")])
-INDEX_DATE = _index_table("date", [_column("low", BigInteger), _column("high", BigInteger)])
-INDEX_URI = _index_table("uri", [_text("value")])
+INDEX_STRING = _index_table("string", _text("folded"), _text("exact"), narrowing=("exact",))
+INDEX_DATE = _index_table("date", _column("low", BigInteger), _column("high", BigInteger))
+INDEX_URI = _index_table("uri", _text("value"))
 
 INDEX_TABLES = {
     "token": INDEX_TOKEN,
