@@ -1,0 +1,110 @@
+"""The frozen registries: what the standard, the guides and our own policy say, looked up by name.
+
+https://hl7.org/fhir/R4/conformance-module.html  Built by `load` only; everything here is shared between threads and
+never changes while the server runs.
+"""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fhir_server.fhir.structures import Structure
+
+WORK_COLUMNS = ("status", "intent", "priority", "owner", "requester", "patient", "focus", "code", "authored")
+"""The typed columns of a work row; profiles/server/work-rows.json says what fills them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParameter:
+    """One search parameter of one type; `expression` speaks of that type only.
+
+    `components` of a composite are pairs: the code of the parameter, the expression below `expression`.
+    """
+
+    type_name: str
+    code: str
+    kind: str
+    expression: str
+    targets: tuple[str, ...]
+    url: str
+    components: tuple[tuple[str, str], ...] = ()
+    source: str = ""
+
+    @property
+    def number(self) -> int:
+        """The number of its index rows: signed 32 bits, the same in every process and release."""
+        return parameter_number(self.type_name, self.code)
+
+
+def parameter_number(type_name: str, code: str) -> int:
+    """The number under which index rows of a parameter are kept."""
+    unsigned = zlib.crc32(f"{type_name}.{code}".encode())
+    return unsigned - (1 << 32) if unsigned >= 1 << 31 else unsigned
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSetCodes:
+    """The members of a value set, by code system."""
+
+    url: str
+    by_system: Mapping[str, frozenset[str]]
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """Every code, whatever its system."""
+        return frozenset[str]().union(*self.by_system.values())
+
+    @property
+    def only_system(self) -> str | None:
+        """The code system, if there is just one."""
+        return next(iter(self.by_system)) if len(self.by_system) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceProfile:
+    """What is switched on for one resource type; codes as in CapabilityStatement.rest.resource."""
+
+    type_name: str
+    interactions: tuple[str, ...]
+    versioning: str
+    update_create: bool
+    conditional_create: bool
+    conditional_read: str
+    conditional_update: bool
+    conditional_delete: str
+    reference_policy: tuple[str, ...]
+    supported_profiles: tuple[str, ...]
+    search_includes: tuple[str, ...]
+    search_rev_includes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkRow:
+    """Which search parameter of a type fills which typed column; a column that nothing fills is left out."""
+
+    type_name: str
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """All registries. `structures` holds every type and nested element by name ("Task", "Task.input", "HumanName")."""
+
+    structures: Mapping[str, Structure]
+    resource_types: Mapping[str, int]
+    patterns: Mapping[str, str]
+    search_parameters: Mapping[str, Mapping[str, SearchParameter]]
+    compartments: Mapping[str, Mapping[str, tuple[str, ...]]]
+    value_sets: Mapping[str, ValueSetCodes]
+    server: Mapping[str, ResourceProfile]
+    work_rows: Mapping[str, WorkRow]
+    include_aliases: Mapping[str, str]
+    packages: tuple[str, ...]
+
+    def structure(self, name: str) -> Structure | None:
+        """The structure of that name, or None."""
+        return self.structures.get(name)
+
+    def search_parameter(self, type_name: str, code: str) -> SearchParameter | None:
+        """The parameter of that type and code, or None."""
+        return self.search_parameters.get(type_name, {}).get(code)

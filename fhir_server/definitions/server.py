@@ -1,0 +1,89 @@
+"""What this server switches on: profiles/server/, the one folder of definitions that is ours.
+
+https://hl7.org/fhir/R4/capabilitystatement.html  A type that is not listed is defined, but not served. Includes follow
+from the reference parameters of the types that are switched on, unless a row lists its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from fhir_server.definitions import lines
+from fhir_server.definitions.package import DefinitionsError
+from fhir_server.definitions.registry import WORK_COLUMNS, ResourceProfile, SearchParameter, WorkRow
+
+INTERACTIONS = frozenset(
+    {"read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"}
+)
+
+Parameters = Mapping[str, Mapping[str, SearchParameter]]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProfile:
+    """The content of profiles/server/."""
+
+    resources: dict[str, ResourceProfile]
+    work_rows: dict[str, WorkRow]
+    include_aliases: dict[str, str]
+
+
+def load(folder: Path, parameters: Parameters) -> ServerProfile:
+    """Read and check the folder; raises DefinitionsError."""
+    content = lines.read(folder / "resources.json")
+    rows = {row["type"]: {**content["defaults"], **row} for row in content["types"]}
+    for name in rows:
+        if name not in parameters:
+            raise DefinitionsError(f"server/resources.json: type {name} is not defined")
+    work_rows = {name: _work_row(name, row, parameters) for name, row in lines.read(folder / "work-rows.json").items()}
+    aliases = dict(lines.read(folder / "include-aliases.json"))
+    resources = {name: _profile(name, row, rows.keys(), parameters) for name, row in sorted(rows.items())}
+    includes = {include for profile in resources.values() for include in profile.search_includes}
+    for alias, include in aliases.items():
+        if include not in includes:
+            raise DefinitionsError(f"server/include-aliases.json: {alias}: {include} is not an include that we offer")
+    return ServerProfile(resources, work_rows, aliases)
+
+
+def _profile(name: str, row: dict[str, Any], enabled: Any, parameters: Parameters) -> ResourceProfile:
+    unknown = set(row["interactions"]) - INTERACTIONS
+    if unknown:
+        raise DefinitionsError(f"server/resources.json: {name}: unknown interaction {min(unknown)}")
+    return ResourceProfile(
+        type_name=name,
+        interactions=tuple(row["interactions"]),
+        versioning=row["versioning"],
+        update_create=row["updateCreate"],
+        conditional_create=row["conditionalCreate"],
+        conditional_read=row["conditionalRead"],
+        conditional_update=row["conditionalUpdate"],
+        conditional_delete=row["conditionalDelete"],
+        reference_policy=tuple(row["referencePolicy"]),
+        supported_profiles=tuple(row.get("supportedProfiles", ())),
+        search_includes=tuple(row.get("searchIncludes", _includes(name, parameters))),
+        search_rev_includes=tuple(row.get("searchRevIncludes", _rev_includes(name, enabled, parameters))),
+    )
+
+
+def _includes(name: str, parameters: Parameters) -> list[str]:
+    return [f"{name}:{code}" for code, found in sorted(parameters[name].items()) if found.kind == "reference"]
+
+
+def _rev_includes(name: str, enabled: Any, parameters: Parameters) -> list[str]:
+    return [
+        f"{other}:{code}"
+        for other in sorted(enabled)
+        for code, found in sorted(parameters[other].items())
+        if found.kind == "reference" and (not found.targets or name in found.targets)
+    ]
+
+
+def _work_row(name: str, row: dict[str, str], parameters: Parameters) -> WorkRow:
+    for column, code in row.items():
+        if column not in WORK_COLUMNS:
+            raise DefinitionsError(f"server/work-rows.json: {name}: there is no column {column}")
+        if code not in parameters.get(name, {}):
+            raise DefinitionsError(f"server/work-rows.json: {name} has no search parameter {code}")
+    return WorkRow(name, MappingProxyType(dict(row)))
