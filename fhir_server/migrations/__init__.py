@@ -1,0 +1,1 @@
+"""Alembic migrations of the whole schema, the same on both databases; run by `store.schema.upgrade`."""
