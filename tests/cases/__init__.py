@@ -1,0 +1,1 @@
+"""Data-driven cases and what makes them: nothing here imports the product."""
