@@ -11,7 +11,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element: `name` is the choice stem ("value" for value[x]); `max` None means *; `content` names a nested structure."""
+    """One element: `name` is "value" for value[x]; `max` None means *; `content` names a nested structure."""
 
     name: str
     path: str
