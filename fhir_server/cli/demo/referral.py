@@ -23,7 +23,7 @@ _FINAL_TRAIL = ["completed", "in-progress", "accepted", "requested"]
 
 
 def walk(stage: Stage, clinic: Caller, food_bank: Caller, stranger: Caller, now: str) -> None:
-    """Play the referral; raises Differs at the first answer that is not as the guide says. `now` is an instant before it."""
+    """Play the referral; raises Differs where an answer is not as the guide says. `now` is an instant before it."""
     task = _send(stage, clinic, now)
     stage.step(stranger, "tries to read the Task without a token", f"GET Task/{task['id']}", expect=401)
     found = _find(stage, food_bank, task, now)
