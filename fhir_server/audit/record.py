@@ -1,7 +1,7 @@
 """One audit record: what is written down about one request, or one entry of a batch or transaction.
 
-https://hl7.org/fhir/R4/auditevent.html. The text of a request is hostile: whatever it holds (NUL, half characters, ids of
-any length), the record must fit the table, or the journal behind it would never be moved.
+https://hl7.org/fhir/R4/auditevent.html. The text of a request is hostile: whatever it holds (NUL, half characters,
+ids of any length), the record must fit the table, or the journal behind it would never be moved.
 """
 
 from typing import Any
@@ -18,7 +18,8 @@ _CUT = "…[cut]"
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Who did what to which resource, and how it ended; a Struct because it is made and encoded for every request.
 
-    `recorded` is in microseconds; `entry` the place in a bundle; `reason` the code of a refusal; `resources` a JSON list.
+    `recorded` is in microseconds; `entry` the place in a bundle; `reason` the code of a refusal; `resources` what an
+    import wrote, a JSON list in the table.
     """
 
     recorded: int
@@ -34,7 +35,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     version_id: int | None = None
     query: str = ""
     reason: str = ""
-    resources: str = ""
+    resources: tuple[str, ...] = ()
 
     def row(self) -> dict[str, Any]:
         """The row of `audit_event`, for a unit of work."""
@@ -52,7 +53,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
             "version_id": _small(self.version_id),
             "query": _storable(self.query, _TEXT_LENGTH),
             "reason": _storable(self.reason, _NAME_LENGTH),
-            "resources": _storable(self.resources, len(self.resources)),
+            "resources": _json_list(self.resources),
         }
 
     def line(self) -> bytes:
@@ -62,7 +63,8 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
                 return _ENCODER.encode(self) + b"\n"
             except UnicodeEncodeError:
                 pass
-        return _ENCODER.encode(AuditRecord(**self.row())) + b"\n"
+        storable = {**self.row(), "resources": tuple(_storable(r, _NAME_LENGTH) for r in self.resources)}
+        return _ENCODER.encode(AuditRecord(**storable)) + b"\n"
 
 
 _DECODER = msgspec.json.Decoder(AuditRecord)
@@ -80,6 +82,10 @@ def _storable(text: str, length: int) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _json_list(texts: tuple[str, ...]) -> str:
+    return _ENCODER.encode([_storable(t, _NAME_LENGTH) for t in texts]).decode() if texts else ""
 
 
 def _small(number: int | None) -> int | None:
