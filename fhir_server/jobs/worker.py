@@ -3,24 +3,21 @@
 No error of a task ends the worker or touches another task; a task that fails waits longer each time.
 """
 
-import ctypes
 import logging
 import os
+import select
 import signal
-import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import FrameType
 
 from fhir_server.errors import FhirError
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_PAUSE_SECONDS = 30.0
-_PARENT_CHECK_SECONDS = 1.0
-_PR_SET_PDEATHSIG = 1
+_LONGEST_WAIT_SECONDS = 1.0  # a dead parent is noticed after that
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,46 +42,35 @@ class Worker:
     def __init__(self, tasks: Sequence[PeriodicTask], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._turns = [_Turn(task, due=clock()) for task in tasks]
-        self._stopping = threading.Event()
 
     def run_due(self) -> float:
         """Run the tasks whose time has come; returns the seconds until the next one's."""
         for turn in self._turns:
-            if turn.due <= self._clock() and not self._stopping.is_set():
+            if turn.due <= self._clock():
                 turn.failures = 0 if _succeeds(turn.task) else turn.failures + 1
                 turn.due = self._clock() + _pause_seconds(turn)
         now = self._clock()
-        return min((max(turn.due - now, 0.0) for turn in self._turns), default=_PARENT_CHECK_SECONDS)
-
-    def run(self, *, parent_pid: int | None = None) -> None:
-        """Run until `stop`, or until the process `parent_pid` is no longer this one's parent."""
-        while not self._stopping.is_set():
-            if parent_pid is not None and os.getppid() != parent_pid:
-                return
-            self._stopping.wait(min(self.run_due(), _PARENT_CHECK_SECONDS))
-
-    def stop(self) -> None:
-        """Let the running task end and start no other; for signal handlers and other threads."""
-        self._stopping.set()
+        return min((max(turn.due - now, 0.0) for turn in self._turns), default=_LONGEST_WAIT_SECONDS)
 
 
 def run_until_told(worker: Worker, *, parent_pid: int | None = None) -> None:
-    """Run in the main thread until SIGTERM, SIGINT or the death of the parent; the task that runs then is finished."""
+    """Run until SIGTERM or SIGINT, or until `parent_pid` is no longer the parent; what runs then is finished first.
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        worker.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    if parent_pid is not None:
-        _ask_to_be_told_of_death()
-    worker.run(parent_pid=parent_pid)
-
-
-def _ask_to_be_told_of_death() -> None:
-    """SIGTERM when the parent dies (prctl(2)); elsewhere than on Linux the worker notices within a second."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+    For the main thread of a process.
+    """
+    told, tell = os.pipe()
+    # A pipe, not an Event: a handler may run while the main thread holds the Event's lock.
+    former = {number: signal.signal(number, lambda *_: os.write(tell, b"!")) for number in _SIGNALS}
+    try:
+        while parent_pid is None or os.getppid() == parent_pid:
+            pause = min(worker.run_due(), _LONGEST_WAIT_SECONDS)
+            if select.select([told], [], [], pause)[0]:
+                return
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        os.close(told)
+        os.close(tell)
 
 
 def _succeeds(task: PeriodicTask) -> bool:
