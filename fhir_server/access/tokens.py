@@ -7,7 +7,6 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -48,14 +47,14 @@ def create(uow: UnitOfWork, *, organization: str, scope: str, now: int, expires:
     return text
 
 
-def listed(rows: Rows, sql: Callable[[sa.ClauseElement], Any]) -> list[Token]:
+def listed(rows: Rows) -> list[Token]:
     """All tokens, oldest first."""
     t = ACCESS_TOKEN.c
     statement = sa.select(t.name, t.organization, t.scope, t.created, t.expires, t.revoked).order_by(t.created)
-    return [Token(*row) for row in rows.rows(sql(statement), {})]
+    return [Token(*row) for row in rows.rows(rows.sql(statement), {})]
 
 
-def revoke(uow: UnitOfWork, sql: Callable[[sa.ClauseElement], Any], *, name: str, now: int) -> bool:
+def revoke(uow: UnitOfWork, *, name: str, now: int) -> bool:
     """Revoke the token of that name; False when there is none, or it was revoked before."""
     t = ACCESS_TOKEN.c
     statement = (
@@ -65,7 +64,7 @@ def revoke(uow: UnitOfWork, sql: Callable[[sa.ClauseElement], Any], *, name: str
         .returning(t.name)
     )
     uow.enter_write_order()
-    return bool(uow.rows(sql(statement), {"b_name": name, "b_now": now}))
+    return bool(uow.rows(uow.sql(statement), {"b_name": name, "b_now": now}))
 
 
 class TokenDirectory:

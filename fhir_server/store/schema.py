@@ -8,8 +8,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
+from sqlalchemy import text
+
 from fhir_server import migrations
 from fhir_server.errors import Unavailable
+from fhir_server.store.statements import Rows
 
 State = Literal["empty", "current", "behind", "ahead"]
 
@@ -32,6 +35,12 @@ def state(url: str) -> State:
     if found not in known:
         return "ahead"
     return "current" if found == known[-1] else "behind"
+
+
+def is_current(rows: Rows) -> bool:
+    """Whether the open database is at the newest version of this code; raises Unavailable when it does not answer."""
+    sql = rows.cached_sql("schema version", lambda: text(_ASK))
+    return [row[0] for row in rows.rows(sql, {})] == versions()[-1:]
 
 
 def version(url: str) -> str | None:

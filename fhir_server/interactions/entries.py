@@ -1,0 +1,121 @@
+"""Entries of a batch or transaction, read into requests: https://hl7.org/fhir/R4/http.html#transaction .
+
+An entry may name only what is below this server's base; a bundle never reaches another route or host.
+"""
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from fhir_server.errors import BadRequest, FhirError, Issue
+from fhir_server.fhir.json import JsonObject, parse
+from fhir_server.interactions.context import Context, Draft
+from fhir_server.interactions.request import JSON_PATCH, Request
+from fhir_server.interactions.routes import Match, match
+from fhir_server.store.stored import Stored
+
+ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: its place in the bundle, its fullUrl ("" if none), the request it makes and the route it takes."""
+
+    index: int
+    full_url: str
+    request: Request
+    match: Match
+
+    @property
+    def place(self) -> str:
+        """The FHIRPath expression of the entry's resource."""
+        return f"Bundle.entry[{self.index}].resource"
+
+
+@dataclass(slots=True)
+class Settled:
+    """An entry whose identity is known: a draft to write, or the stored version that answers it."""
+
+    entry: Entry
+    outcome: Draft | Stored
+
+
+def check_envelope(context: Context, body: JsonObject) -> list[JsonObject]:
+    """The entries of a well-formed batch or transaction; raises BadRequest naming each fault of the envelope."""
+    entries = body.get("entry", [])
+    limit = context.core.settings.max_entries
+    if isinstance(entries, list) and len(entries) > limit:
+        raise BadRequest(f"a bundle may have at most {limit} entries; split it", code="too-costly", expression=("Bundle.entry",))
+    envelope = dict(body)
+    if isinstance(entries, list) and entries:
+        envelope["entry"] = [_without_resource(entry) for entry in entries]
+    issues = [i for i in context.core.validator.issues(envelope) if i.severity in {"error", "fatal"}]
+    if issues:
+        raise BadRequest(issues=issues)
+    return entries
+
+
+def _without_resource(entry: Any) -> Any:
+    if not isinstance(entry, dict) or "resource" not in entry:
+        return entry
+    rest = {name: value for name, value in entry.items() if name != "resource"}
+    return rest or {"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000000"}
+
+
+def entry_of(context: Context, index: int, entry: JsonObject) -> Entry:
+    """One entry's request; raises a FhirError that names the entry."""
+    try:
+        return _entry_of(context, index, entry)
+    except FhirError as error:
+        error.issues = tuple(
+            Issue(i.severity, i.code, i.diagnostics, i.expression or (f"Bundle.entry[{index}].request",)) for i in error.issues
+        )
+        raise
+
+
+def _entry_of(context: Context, index: int, entry: JsonObject) -> Entry:
+    asked = entry.get("request")
+    if not isinstance(asked, dict):
+        raise BadRequest("each entry of a batch or transaction needs a request with method and url", code="required")
+    method = asked["method"]
+    path, query = _address(context, asked["url"])
+    body, media_type = _body(context, method, entry.get("resource"))
+    request = Request(
+        method=method,
+        path=path,
+        query=tuple(parse_qsl(query, keep_blank_values=True)),
+        body=body,
+        media_type=media_type,
+        if_match=asked.get("ifMatch", ""),
+        if_none_match=asked.get("ifNoneMatch", ""),
+        if_modified_since=asked.get("ifModifiedSince", ""),
+        if_none_exist=asked.get("ifNoneExist", ""),
+    )
+    found = match(method, path, context.core.enabled)
+    if found.route.level in {"system", "open"} and method == "POST":
+        raise BadRequest("a bundle may not hold another batch, transaction or form")
+    if method in {"POST", "PUT", "PATCH"} and body is None:
+        raise BadRequest(f"{method} needs a resource in the entry", code="required")
+    return Entry(index, entry.get("fullUrl", ""), request, found)
+
+
+def _address(context: Context, url: str) -> tuple[str, str]:
+    base = context.core.settings.fhir_base + "/"
+    if url.startswith(base):
+        url = url[len(base) :]
+    if "://" in url or url.startswith("//") or ".." in url or "#" in url or "\\" in url:
+        raise BadRequest("request.url is expected to be relative to this server's base, as in Patient/123")
+    path, _, query = url.lstrip("/").partition("?")
+    return unquote(path), query
+
+
+def _body(context: Context, method: str, resource: Any) -> tuple[Any, str]:
+    """JSON Patch travels as a Binary: https://hl7.org/fhir/R4/http.html#patch ."""
+    if method == "PATCH" and isinstance(resource, dict) and resource.get("contentType") == JSON_PATCH:
+        try:
+            raw = base64.b64decode(resource.get("data", ""), validate=True)
+        except ValueError as error:
+            raise BadRequest("the Binary's data is expected to be base64", code="value") from error
+        return parse(raw, max_depth=context.core.settings.max_depth), JSON_PATCH
+    return resource, ""

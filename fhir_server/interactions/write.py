@@ -1,0 +1,216 @@
+"""THE write path: every change of every resource goes through `write`.
+
+https://hl7.org/fhir/R4/http.html#create and what follows it. In order, for each draft: decide whether the principal may;
+check the body's structure; read what is there; check the version; authorize old and new content; run the write rules,
+whose further changes re-enter here; stamp, index, hand to the unit of work with its audit record.
+Nothing is stored until the unit of work commits, and then all of it is.
+"""
+
+import uuid
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fhir_server.errors import BadRequest, Conflict, FhirError, Forbidden, Issue, NotFound, PreconditionFailed
+from fhir_server.fhir import meta
+from fhir_server.fhir.json import JsonObject, parse_stored
+from fhir_server.interactions import trail
+from fhir_server.interactions.context import Context, Draft, Proposal
+from fhir_server.store import reading
+from fhir_server.store.database import UnitOfWork
+from fhir_server.store.stored import Stored
+from fhir_server.store.unit_of_work import Change, IndexRows
+from fhir_server.store.visibility import ALL_ROWS
+
+_MOST_CHANGES_BY_RULES = 200
+_NO_INDEX = IndexRows()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a draft: `change` is its place among the unit's stored versions, None if nothing changed."""
+
+    draft: Draft
+    resource_id: str
+    version_id: int | None
+    created: bool
+    change: int | None
+
+
+def write(
+    context: Context,
+    uow: UnitOfWork,
+    drafts: Sequence[Draft],
+    *,
+    current: Mapping[tuple[str, str], Stored | None] | None = None,
+) -> list[Written]:
+    """Take drafts through the write path into a unit of work; the answer has one `Written` for each, in order.
+
+    `current` may hold versions that the caller has read already, by type and id, under the same predicate.
+    Raises BadRequest with the problems of all bodies, Forbidden, NotFound, Conflict, PreconditionFailed.
+    """
+    _check_structure(context, drafts)
+    made = {(d.type_name, d.resource_id) for d in drafts if d.resource_id is not None and d.resource is not None}
+    context = replace(context, appearing=context.appearing | made)
+    waiting = deque(drafts)
+    taken: set[tuple[str, str]] = set()
+    written: list[Written] = []
+    while waiting:
+        draft = waiting.popleft()
+        known = current or {}
+        try:
+            result, further = _write_one(context, uow, draft, known)
+        except FhirError as error:
+            raise _placed(error, draft) from error
+        key = (draft.type_name, result.resource_id)
+        if result.change is not None and key in taken:
+            raise Conflict(f"two changes of {draft.type_name}/{result.resource_id} in one transaction")
+        taken.add(key)
+        written.append(result)
+        if further:
+            if len(written) > _MOST_CHANGES_BY_RULES + len(drafts):
+                raise Conflict("the rules of this server led to too many further changes")
+            _check_structure(context, further)
+            waiting.extend(further)
+    return written[: len(drafts)]
+
+
+def _check_structure(context: Context, drafts: Sequence[Draft]) -> None:
+    errors: list[Issue] = []
+    most = context.core.settings.max_issues
+    for draft in drafts:
+        if draft.resource is None or draft.checked:
+            continue
+        for issue in context.core.validator.issues(draft.resource):
+            if issue.severity in {"error", "fatal"}:
+                errors.append(_at(issue, draft))
+            else:
+                context.notes.append(_at(issue, draft))
+    if errors:
+        kept = errors[:most]
+        if len(errors) > most:
+            kept.append(Issue("error", "informational", f"{len(errors) - most} more problems are not listed"))
+        raise BadRequest(issues=kept)
+
+
+def _at(issue: Issue, draft: Draft) -> Issue:
+    if not draft.place:
+        return issue
+    return replace(issue, expression=tuple(f"{draft.place}{_below(e)}" for e in issue.expression or ("",)))
+
+
+def _below(expression: str) -> str:
+    head, dot, rest = expression.partition(".")
+    return f".{rest}" if dot else ("" if head else "")
+
+
+def _placed(error: FhirError, draft: Draft) -> FhirError:
+    if draft.place:
+        error.issues = tuple(i if i.expression else replace(i, expression=(draft.place,)) for i in error.issues)
+    return error
+
+
+def _write_one(
+    context: Context, uow: UnitOfWork, draft: Draft, known: Mapping[tuple[str, str], Stored | None]
+) -> tuple[Written, Sequence[Draft]]:
+    visible = context.visible(draft.interaction, draft.type_name)
+    there = None
+    if draft.resource_id is not None and not draft.is_new:
+        key = (draft.type_name, draft.resource_id)
+        if key in known:
+            there = known[key]
+        else:
+            number = context.core.definitions.resource_types[draft.type_name]
+            there = reading.read_current(
+                context.rows, number, draft.resource_id, tenant=context.tenant, visible=visible
+            )
+    _check_version(draft, there)
+    if draft.resource is None and (there is None or there.deleted):
+        _record(context, uow, draft, draft.resource_id or "", None, 204)
+        return Written(draft, draft.resource_id or "", None, False, None), ()
+    if draft.resource_id is not None and there is None and not draft.is_new:
+        _check_may_appear(context, draft)
+    resource_id = draft.resource_id or str(uuid.uuid4())
+    version_id = 1 if there is None else there.version_id + 1
+    further = _authorize_and_rule(context, draft, resource_id, version_id, there)
+    place = uow.change(_change(context, draft, resource_id, version_id, there))
+    created = there is None or there.deleted
+    _record(context, uow, draft, resource_id, version_id, 204 if draft.resource is None else 201 if created else 200)
+    return Written(draft, resource_id, version_id, created, place), further
+
+
+def _check_version(draft: Draft, there: Stored | None) -> None:
+    exists = there is not None and not there.deleted
+    if draft.must_match is not None and (there is None or there.version_id != draft.must_match):
+        raise PreconditionFailed("If-Match names another version than the current one; read it again and retry")
+    if draft.must_exist and not exists:
+        raise NotFound(f"no {draft.type_name} with this id")
+
+
+def _check_may_appear(context: Context, draft: Draft) -> None:
+    """An id chosen by the client must be free, also of rows this principal cannot see."""
+    if not context.core.settings.update_as_create:
+        raise NotFound(f"no {draft.type_name} with this id; this server chooses the ids: use POST")
+    number = context.core.definitions.resource_types[draft.type_name]
+    hidden = reading.read_current(
+        context.rows, number, draft.resource_id or "", tenant=context.tenant, visible=ALL_ROWS
+    )
+    if hidden is not None:
+        raise Forbidden(f"a {draft.type_name} cannot be created with this id; use POST")
+
+
+def _authorize_and_rule(
+    context: Context, draft: Draft, resource_id: str, version_id: int, there: Stored | None
+) -> Sequence[Draft]:
+    def before() -> JsonObject | None:
+        return None if there is None or there.deleted else parse_stored(there.body)
+
+    core = context.core
+    core.policy.authorize(
+        context.principal, draft.interaction, draft.type_name, before=before(), after=draft.resource
+    )
+    if not core.rules:
+        return ()
+    proposal = Proposal(draft, resource_id, version_id, before, draft.resource)
+    return [further for rule in core.rules for further in rule(context, proposal)]
+
+
+def _change(context: Context, draft: Draft, resource_id: str, version_id: int, there: Stored | None) -> Change:
+    head, tail, index, work = "", "", _NO_INDEX, None
+    core = context.core
+    if draft.resource is not None:
+        resource = _with_id(draft.resource, resource_id)
+        head, tail = meta.split_for_stamp(resource)
+        index = core.extractor.index_rows(resource)
+        work = core.extractor.work_row(resource)
+    return Change(
+        type_number=core.definitions.resource_types[draft.type_name],
+        resource_id=resource_id,
+        pk=None if there is None else there.pk,
+        version_id=version_id,
+        deleted=draft.resource is None,
+        method=draft.method,
+        head=head,
+        tail=tail,
+        index=index,
+        work=work,
+    )
+
+
+def _with_id(resource: JsonObject, resource_id: str) -> JsonObject:
+    if resource.get("id") == resource_id:
+        return resource
+    rest = {name: value for name, value in resource.items() if name not in {"resourceType", "id"}}
+    return {"resourceType": resource["resourceType"], "id": resource_id, **rest}
+
+
+def _record(
+    context: Context, uow: UnitOfWork, draft: Draft, resource_id: str, version_id: int | None, status: int
+) -> None:
+    if context.unit is not None:
+        context.unit.append(f"{draft.type_name}/{resource_id}/_history/{version_id}")
+        return
+    trail.leave(uow, trail.record(
+        context, draft.interaction, status,
+        type_name=draft.type_name, resource_id=resource_id, version_id=version_id, entry=draft.entry,
+    ))  # fmt: skip
