@@ -1,0 +1,5 @@
+"""`python -m fhir_server` is `fhir-server`."""
+
+from fhir_server.cli.main import main
+
+main(prog_name="fhir-server")

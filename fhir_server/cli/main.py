@@ -1,0 +1,56 @@
+"""`fhir-server`: the commands, written out.
+
+The rule: a command's module is imported when the command is asked for, and imports what it needs when it runs.
+"""
+
+import importlib
+from collections.abc import Mapping
+
+import click
+
+from fhir_server.errors import FhirError
+from fhir_server.settings import SettingsError
+from fhir_server.version import VERSION
+
+COMMANDS: Mapping[str, str] = {
+    "serve": "fhir_server.cli.serve:serve",
+    "settings": "fhir_server.cli.settings:settings",
+    "db": "fhir_server.cli.db:db",
+    "definitions": "fhir_server.cli.definitions:definitions",
+    "tokens": "fhir_server.cli.tokens:tokens",
+    "worker": "fhir_server.cli.worker:worker",
+    "demo": "fhir_server.cli.demo.command:demo",
+}
+
+
+class Commands(click.Group):
+    """A group that imports its commands late, and tells errors of ours without a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The commands, in the order written."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; what we raise ourselves becomes one line and exit status 1."""
+        try:
+            return super().invoke(ctx)
+        except (SettingsError, FhirError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(VERSION)
+def main() -> None:
+    """A FHIR R4 server for social-care referrals.
+
+    Every setting can be given in the environment or in a file: see `fhir-server settings`.
+    """

@@ -1,0 +1,68 @@
+"""Options that several commands share, and the settings that come of them."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from fhir_server import settings
+
+if TYPE_CHECKING:
+    from fhir_server.store.database import Database
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+TENANT = 1
+
+
+def database(command: F) -> F:
+    """`--database URL`, passed on as `database_url`."""
+    return click.option(
+        "--database", "database_url", metavar="URL", help="sqlite:///FILE or postgresql://USER@HOST/NAME."
+    )(command)
+
+
+def loaded(**given: Any) -> settings.Settings:
+    """The settings, where options that were given come first; raises SettingsError."""
+    return settings.load(given)
+
+
+def opened(database_url: str | None) -> "tuple[Database, settings.Settings]":
+    """The database of the settings, at the version of this code, and the settings."""
+    from fhir_server.store.database import open_database
+
+    chosen = loaded(database=database_url)
+    refuse_unless_current(chosen.database)
+    return open_database(chosen.database, timeout_ms=chosen.database_timeout_ms), chosen
+
+
+def refuse_unless_current(url: str) -> None:
+    """Stop with the command to run when the database is not at the version of this code."""
+    from fhir_server.store import schema
+
+    state = schema.state(url)
+    shown = without_password(url)
+    if state == "ahead":
+        raise click.ClickException(
+            f"the database {shown} was upgraded by newer code; install that, or restore a backup into an empty one:\n"
+            "    fhir-server db restore FOLDER --database URL"
+        )
+    if state != "current":
+        reason = "is empty" if state == "empty" else "is behind this code"
+        raise click.ClickException(
+            f"the database {shown} {reason}; back it up if it holds anything, then run:\n"
+            f"    fhir-server db upgrade --database '{shown}'"
+        )
+
+
+def now() -> int:
+    """The clock of the command line, in epoch microseconds."""
+    return time.time_ns() // 1000
+
+
+def without_password(url: str) -> str:
+    """A database URL fit to be printed."""
+    from sqlalchemy import make_url
+
+    return make_url(url).render_as_string(hide_password=True)
