@@ -1,5 +1,6 @@
 """A thin client over the WSGI application: JSON in, text and JSON out, the text kept as it came."""
 
+import functools
 import gzip
 import json
 import zlib
@@ -10,7 +11,8 @@ from typing import Any
 from werkzeug.datastructures import Headers
 from werkzeug.test import Client as WsgiClient
 
-from fhir_server.app import create_application
+from fhir_server import definitions
+from fhir_server.app import build_core, create_application
 from fhir_server.settings import Settings
 
 JsonObject = dict[str, Any]
@@ -80,7 +82,14 @@ class Client:
         self.base = settings.fhir_base
         self.headers = dict(headers or {})
         self._root = settings.root_url
-        self._wsgi = WsgiClient(create_application(settings))
+        self._application = create_application(settings, core=build_core(settings, definitions=_definitions()))
+        self._wsgi = WsgiClient(self._application)
+
+    def close(self) -> None:
+        """Close what the application holds open: connections and journal."""
+        core = self._application.extensions["fhir_server"]
+        core.journal.close()
+        core.database.close()
 
     def send(
         self,
@@ -126,6 +135,12 @@ class Client:
     def delete(self, path: str, **headers: str) -> Answer:
         """DELETE."""
         return self.send("DELETE", path, headers=_named(headers))
+
+
+@functools.cache
+def _definitions() -> definitions.Definitions:
+    """The definitions that all servers of a test process share: they are frozen."""
+    return definitions.load()
 
 
 def _unpacked(raw: bytes, headers: Headers) -> bytes:

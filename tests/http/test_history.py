@@ -1,0 +1,69 @@
+"""history: https://hl7.org/fhir/R4/http.html#history ."""
+
+from tests.http.client import Client
+
+
+def versions(client: Client, path: str) -> list[str]:
+    return [entry["response"]["etag"] for entry in client.get(path).json.get("entry", [])]
+
+
+def put(client: Client, resource_id: str) -> None:
+    client.put(f"Patient/{resource_id}", {"resourceType": "Patient", "id": resource_id})
+
+
+def test_the_history_of_an_instance_is_newest_first_with_its_deletion(client: Client) -> None:
+    put(client, "p1")
+    put(client, "p1")
+    client.delete("Patient/p1")
+    bundle = client.get("Patient/p1/_history").json
+    assert (bundle["type"], bundle["total"]) == ("history", 3)
+    assert [e["request"]["method"] for e in bundle["entry"]] == ["DELETE", "PUT", "PUT"]
+    assert [e["response"]["status"][:3] for e in bundle["entry"]] == ["204", "200", "201"]
+    assert ["resource" in e for e in bundle["entry"]] == [False, True, True]
+    assert bundle["entry"][0]["fullUrl"] == f"{client.base}/Patient/p1"
+
+
+def test_history_of_type_and_system(client: Client) -> None:
+    put(client, "p1")
+    client.put("Organization/o1", {"resourceType": "Organization", "id": "o1", "name": "x"})
+    assert len(client.get("Patient/_history").resources) == 1
+    assert [r["id"] for r in client.get("_history").resources] == ["o1", "p1"]
+
+
+def test_pages_joined_are_the_whole(client: Client) -> None:
+    for _ in range(7):
+        put(client, "p1")
+        put(client, "p2")
+    for path in ("Patient/p1/_history", "Patient/_history", "_history"):
+        whole = versions(client, path)
+        joined: list[str] = []
+        link = f"{path}?_count=3"
+        while link:
+            page = client.get(link)
+            assert page.status == 200, page.text
+            joined += [entry["response"]["etag"] for entry in page.json["entry"]]
+            assert len(page.json["entry"]) <= 3
+            link = next((x["url"] for x in page.json["link"] if x["relation"] == "next"), "")
+        assert joined == whole
+
+
+def test_since_and_at(client: Client) -> None:
+    put(client, "p1")
+    first = client.get("Patient/p1").json["meta"]["lastUpdated"]
+    put(client, "p1")
+    second = client.get("Patient/p1").json["meta"]["lastUpdated"]
+    assert versions(client, f"Patient/p1/_history?_since={second}") == ['W/"2"']
+    assert versions(client, f"Patient/p1/_history?_at={first}") == ['W/"1"']
+    assert versions(client, "Patient/p1/_history?_since=2999-01-01") == []
+    assert client.get("Patient/p1/_history?_since=yesterday").status == 400
+    assert client.get("Patient/p1/_history?_count=0").status == 400
+    assert client.get("Patient/p1/_history?shoe=1").status == 400
+
+
+def test_a_cursor_of_another_history_is_refused(client: Client) -> None:
+    for _ in range(3):
+        put(client, "p1")
+    page = client.get("Patient/p1/_history?_count=1").json
+    cursor = next(x["url"] for x in page["link"] if x["relation"] == "next").partition("_cursor=")[2]
+    assert client.get(f"Patient/_history?_cursor={cursor}").status == 400
+    assert client.get(f"Patient/p1/_history?_cursor={cursor[:-2]}xx").status == 400
