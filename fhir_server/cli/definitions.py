@@ -35,16 +35,19 @@ def compile_command(packages: tuple[Path, ...], into: Path, terminology: Path | 
 
 @definitions.command()
 def check() -> None:
-    """Load the definitions as a server does; fail on the first fault."""
-    from fhir_server.definitions import load
-    from fhir_server.definitions.package import DefinitionsError
+    """Load the definitions as a server does, and see that their files are as the compiler writes them."""
+    from fhir_server.definitions.check import check as problems_of
+    from fhir_server.definitions.load import load, shipped
 
     chosen = options.loaded()
-    folders = [Path(folder) if folder else None for folder in (chosen.profiles_folder, chosen.terminology_folder)]
-    try:
-        found = load(*folders)
-    except DefinitionsError as error:
-        raise click.ClickException(str(error)) from error
+    profiles = Path(chosen.profiles_folder or shipped("profiles"))
+    terminology = Path(chosen.terminology_folder or shipped("terminology"))
+    problems = problems_of(profiles, terminology)
+    for problem in problems:
+        click.echo(problem)
+    if problems:
+        raise click.ClickException(f"{len(problems)} problems found")
+    found = load(profiles, terminology)
     parameters = sum(len(of_type) for of_type in found.search_parameters.values())
     click.echo(f"{len(found.resource_types)} resource types, {len(found.server)} of them switched on.")
     click.echo(f"{parameters} search parameters, {len(found.value_sets)} value sets.")
