@@ -18,8 +18,9 @@ COMMANDS: Mapping[str, str] = {
     "db": "fhir_server.cli.db:db",
     "definitions": "fhir_server.cli.definitions:definitions",
     "tokens": "fhir_server.cli.tokens:tokens",
+    "import": "fhir_server.cli.import_:import_",
     "worker": "fhir_server.cli.worker:worker",
-    "demo": "fhir_server.cli.demo.command:demo",
+    "demo": "fhir_server.cli.demo:demo",
 }
 
 

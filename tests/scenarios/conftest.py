@@ -1,5 +1,6 @@
 """A server with open access and a small network on it, for programs that cannot authenticate."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def client(settings: Settings) -> Client:
+def client(settings: Settings) -> Iterator[Client]:
     """A client of an empty server."""
-    return Client(settings)
+    made = Client(settings)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -46,21 +46,12 @@ def run_command(*arguments: str) -> str:
 
 def start(bind: str, database: str, log: Path) -> Server:
     """Start `fhir-server serve` and wait until it is ready; raises NotStarted."""
-    command = [
-        sys.executable,
-        "-m",
-        "fhir_server",
-        "serve",
-        "--bind",
-        bind,
-        "--database",
-        database,
-        "--access",
-        "token",
-    ]
+    root_url = f"http://{bind}"
+    options = ("--bind", bind, "--base-url", root_url, "--database", database, "--access", "token")
+    command = [sys.executable, "-m", "fhir_server", "serve", *options]
     with log.open("wb") as output:
         child = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603 (our own program)
-    server = Server(child, f"http://{bind}", log)
+    server = Server(child, root_url, log)
     try:
         _wait_until_ready(server)
     except BaseException:

@@ -26,11 +26,15 @@ def outcomes(settings: Settings, jobs: int, units: Iterator[list[Line]], *, stri
 
 
 def _here(core: Core, units: Iterator[list[Line]], *, strict: bool) -> Generator[Outcome]:
-    for unit in units:
-        outcome = load(core, unit, strict=strict)
-        yield outcome
-        if strict and outcome.refusals:
-            return
+    try:
+        for unit in units:
+            outcome = load(core, unit, strict=strict)
+            yield outcome
+            if strict and outcome.refusals:
+                return
+    finally:
+        core.journal.close()
+        core.database.close()
 
 
 def _elsewhere(settings: Settings, jobs: int, units: Iterator[list[Line]], *, strict: bool) -> Generator[Outcome]:
