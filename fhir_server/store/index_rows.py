@@ -5,7 +5,9 @@ or it will not find long ones.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 _LONGEST = 300
 _KEPT = 200
@@ -32,3 +34,12 @@ def bounded(text: str) -> str:
     if len(text) <= _LONGEST and "\0" not in text:
         return text
     return f"{text[:_KEPT]}#{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}".replace("\0", "�")
+
+
+def bounded_rows(rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+    """The rows with each text `bounded`."""
+    for row in rows:
+        for value in row:
+            if type(value) is str and (len(value) > _LONGEST or "\0" in value):
+                return [tuple(bounded(v) if isinstance(v, str) else v for v in r) for r in rows]
+    return rows

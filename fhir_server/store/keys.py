@@ -8,8 +8,8 @@ import secrets
 import sqlalchemy as sa
 
 from fhir_server.store.database import Database
-from fhir_server.store.tables import SERVER_VALUE
 from fhir_server.store.statements import Rows
+from fhir_server.store.tables import SERVER_VALUE
 
 _TENANT = 1
 

@@ -22,11 +22,15 @@ Dialect = Literal["sqlite", "postgresql"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sql:
-    """A compiled statement: `names` in the order of $1, $2 (PostgreSQL); `defaults` hold values known when compiled."""
+    """A compiled statement: `names` in the order of $1, $2 (PostgreSQL); `defaults` hold values known when compiled.
+
+    `lists` names the parameters that take a list; `writes` is true of INSERT, UPDATE and DELETE.
+    """
 
     text: str
     names: tuple[str, ...]
     defaults: Mapping[str, Any]
+    lists: tuple[str, ...]
     writes: bool
 
 
@@ -76,14 +80,17 @@ class is_one_of(ColumnElement[bool]):  # noqa: N801 (reads as the function that 
 
 @compiles(is_one_of, "postgresql")
 def _any_of_array(element: is_one_of, compiler: SQLCompiler, **options: Any) -> str:
-    values: BindParameter[Any] = bindparam(element.name, type_=ARRAY(element.element_type))
-    return compiler.process(element.column == any_(values), **options)
+    return compiler.process(element.column == any_(_list_of(element)), **options)
 
 
 @compiles(is_one_of, "sqlite")
 def _in_json(element: is_one_of, compiler: SQLCompiler, **options: Any) -> str:
-    values = func.json_each(bindparam(element.name, type_=Text())).table_valued("value")
+    values = func.json_each(_list_of(element)).table_valued("value")
     return compiler.process(element.column.in_(select(values.c.value)), **options)
+
+
+def _list_of(element: is_one_of) -> BindParameter[Any]:
+    return bindparam(element.name, type_=ARRAY(element.element_type))
 
 
 _DIALECTS: dict[Dialect, SqlalchemyDialect] = {
@@ -101,16 +108,17 @@ def compiled(dialect: Dialect, statement: ClauseElement) -> Sql:
     # Lists of values given to `in_` are written out one by one.
     expanded = result.construct_expanded_state(required)
     defaults = {name: value for name, value in expanded.parameters.items() if name not in required}
-    return Sql(expanded.statement, tuple(expanded.positiontup or ()), defaults, statement.is_dml)
+    lists = tuple(name for name, parameter in result.binds.items() if isinstance(parameter.type, ARRAY))
+    return Sql(expanded.statement, tuple(expanded.positiontup or ()), defaults, lists, statement.is_dml)
 
 
 class StatementCache:
     """Compiled statements by key, for one database; when full it forgets the oldest tenth."""
 
-    __slots__ = ("_dialect", "_limit", "_statements")
+    __slots__ = ("_limit", "_statements", "dialect")
 
     def __init__(self, dialect: Dialect, limit: int = 2_000) -> None:
-        self._dialect = dialect
+        self.dialect: Dialect = dialect
         self._limit = limit
         self._statements: dict[Hashable, Sql] = {}
 
@@ -118,9 +126,31 @@ class StatementCache:
         """The statement under the key; threads may compile the same one twice, which harms nobody."""
         found = self._statements.get(key)
         if found is None:
-            found = compiled(self._dialect, build())
+            found = compiled(self.dialect, build())
             if len(self._statements) >= self._limit:
                 for old in list(self._statements)[: self._limit // 10]:
                     self._statements.pop(old, None)
             self._statements[key] = found
         return found
+
+
+class Compiling:
+    """The compiling half of `Rows`; a database adds how to run."""
+
+    __slots__ = ("_statements",)
+
+    def __init__(self, statements: StatementCache) -> None:
+        self._statements = statements
+
+    @property
+    def dialect(self) -> Dialect:
+        """See `Rows.dialect`."""
+        return self._statements.dialect
+
+    def sql(self, statement: ClauseElement) -> Sql:
+        """See `Rows.sql`."""
+        return compiled(self.dialect, statement)
+
+    def cached_sql(self, key: Hashable, build: Callable[[], ClauseElement]) -> Sql:
+        """See `Rows.cached_sql`."""
+        return self._statements.get(key, build)

@@ -1,0 +1,206 @@
+"""The store on SQLite: WAL, synchronous FULL, one writer at a time.
+
+https://www.sqlite.org/wal.html and https://www.sqlite.org/lang_transaction.html  Writers begin with BEGIN IMMEDIATE;
+a transaction that read first and upgraded later would fail at once, or lose an update. Readers never wait.
+"""
+
+import json
+import random
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from fhir_server.errors import Unavailable
+from fhir_server.store.collecting import CollectingUnit
+from fhir_server.store.connections import ThreadConnections
+from fhir_server.store.sqlite_write import take_stamp, write_changes, write_rows
+from fhir_server.store.statements import Compiling, Sql, StatementCache
+from fhir_server.store.unit_of_work import Retryable, WriteConflict
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_CONSTRAINT = sqlite3.SQLITE_CONSTRAINT
+_INSTRUCTIONS_BETWEEN_LOOKS = 50_000
+_OPEN = """
+PRAGMA busy_timeout = {timeout};
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA foreign_keys = OFF;
+PRAGMA temp_store = MEMORY;
+PRAGMA cache_size = -8000;
+PRAGMA mmap_size = 268435456;
+"""
+
+
+def translated(error: sqlite3.Error) -> Exception:
+    """What an error of the driver means to the rest of the server; unknown ones stay as they are."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _BUSY:
+        return Retryable("the database is busy")
+    if code == _CONSTRAINT:
+        return WriteConflict("a row with this key exists")
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return Unavailable("the database took longer than the time limit; ask for less, or try again")
+    if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+        return Unavailable("the database cannot be read or written at the moment")
+    return error
+
+
+class Link:
+    """One connection, whose statements each end at the time limit."""
+
+    __slots__ = ("_timeout", "connection", "deadline")
+
+    def __init__(self, file: str, *, timeout_ms: int, reads_only: bool) -> None:
+        self._timeout = timeout_ms / 1000
+        self.deadline = float("inf")
+        try:
+            self.connection = sqlite3.connect(
+                file, isolation_level=None, check_same_thread=False, cached_statements=512, uri=False
+            )
+            self.connection.executescript(_OPEN.format(timeout=timeout_ms))
+            self.connection.execute(f"PRAGMA query_only = {'ON' if reads_only else 'OFF'}")
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        self.connection.set_progress_handler(self._is_late, _INSTRUCTIONS_BETWEEN_LOOKS)
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+    def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """All rows of a statement."""
+        values = {**sql.defaults, **parameters}
+        for name in sql.lists:
+            values[name] = json.dumps(values[name])
+        self.deadline = time.monotonic() + self._timeout
+        try:
+            return self.connection.execute(sql.text, values).fetchall()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def begin_immediate(self) -> None:
+        """Enter the write order; raises Retryable at the time limit.
+
+        Looks again every half millisecond: SQLite's own waiting backs off to 100 ms and lets others overtake.
+        """
+        self.deadline = time.monotonic() + self._timeout
+        self.connection.execute("PRAGMA busy_timeout = 0")
+        while True:
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                what = translated(error)
+                if not isinstance(what, Retryable) or time.monotonic() > self.deadline:
+                    raise what from error
+            time.sleep(random.uniform(0.0002, 0.0008))  # noqa: S311
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+
+class SqliteDatabase(Compiling):
+    """A `Database` in one file."""
+
+    __slots__ = ("_readers", "_timeout_ms", "_writers")
+
+    def __init__(self, file: str, *, timeout_ms: int) -> None:
+        super().__init__(StatementCache("sqlite"))
+        self._timeout_ms = timeout_ms
+        self._readers = ThreadConnections(lambda: Link(file, timeout_ms=timeout_ms, reads_only=True))
+        self._writers = ThreadConnections(lambda: Link(file, timeout_ms=timeout_ms, reads_only=False))
+
+    def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """See `Rows.rows`."""
+        try:
+            return self._readers.get().rows(sql, parameters)
+        except Retryable as error:
+            raise Unavailable("the database stayed busy; try again") from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator["SqliteDatabase"]:
+        """See `Database.snapshot`: until it ends, this thread reads nothing newer."""
+        connection = self._readers.get().connection
+        connection.execute("BEGIN")
+        try:
+            yield self
+        finally:
+            connection.execute("ROLLBACK")
+
+    @contextmanager
+    def unit_of_work(self, *, tenant: int, now: int) -> Iterator["SqliteUnit"]:
+        """See `Database.unit_of_work`."""
+        link = self._writers.get()
+        unit = SqliteUnit(self._statements, link, tenant=tenant, now=now)
+        try:
+            yield unit
+            unit.commit()
+        except BaseException:
+            unit.roll_back()
+            raise
+
+    def close(self) -> None:
+        """See `Database.close`."""
+        self._readers.close()
+        self._writers.close()
+
+
+class SqliteUnit(CollectingUnit):
+    """A `UnitOfWork`: its transaction begins when it enters the write order."""
+
+    __slots__ = ("_began", "_link")
+
+    def __init__(self, statements: StatementCache, link: Link, *, tenant: int, now: int) -> None:
+        super().__init__(statements, tenant=tenant, now=now)
+        if link.connection.in_transaction:
+            raise RuntimeError("this thread has an open unit of work")
+        self._link = link
+        self._began = False
+
+    def enter_write_order(self) -> None:
+        """See `UnitOfWork.enter_write_order`."""
+        if not self._began:
+            self._link.begin_immediate()
+            self._began = True
+
+    def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """See `Rows.rows` and `UnitOfWork`."""
+        if sql.writes:
+            self.enter_write_order()
+        return self._link.rows(sql, parameters)
+
+    def flush(self) -> int:
+        """See `UnitOfWork.flush`."""
+        needs_stamp = self._needs_stamp()
+        changes, rows = self._take_collected()
+        if not changes and not rows:
+            return self._stamp
+        self.enter_write_order()
+        connection = self._link.connection
+        try:
+            if needs_stamp and not self._stamp:
+                self._stamp = take_stamp(connection, self._now)
+            if changes:
+                self._stored += write_changes(connection, changes, tenant=self._tenant, stamp=self._stamp)
+            write_rows(connection, rows, self._stamp)
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        return self._stamp
+
+    def commit(self) -> None:
+        """Flush and commit; nothing happens when nothing was written."""
+        self.flush()
+        if self._began:
+            try:
+                self._link.connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise translated(error) from error
+            self._began = False
+
+    def roll_back(self) -> None:
+        """Undo everything."""
+        if self._began and self._link.connection.in_transaction:
+            self._link.connection.execute("ROLLBACK")
+        self._began = False
