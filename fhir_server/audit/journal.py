@@ -101,7 +101,7 @@ class Journal:
         try:
             file.write(line)
         except OSError:
-            if not file.is_sound:
+            if not (file.is_sound and file.is_in_place()):
                 self._leave_file()
             raise
         return file

@@ -72,7 +72,10 @@ _DECODER = msgspec.json.Decoder(AuditRecord)
 
 def parse(line: bytes) -> AuditRecord:
     """The record of a journal line; raises ValueError when the line is damaged."""
-    return _DECODER.decode(line)
+    try:
+        return _DECODER.decode(line)
+    except msgspec.DecodeError as error:
+        raise ValueError("a damaged line") from error
 
 
 def _storable(text: str, length: int) -> str:
