@@ -1,0 +1,97 @@
+"""What an index row and a search value have in common: folded strings, targets of references, stretches of time.
+
+https://hl7.org/fhir/R4/search.html#string, #reference and #date  Both sides go through the same functions, or a search
+would not find what was stored.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fhir_server.fhir import dates, references
+from fhir_server.fhir.dates import DateRange
+
+FOLDED_LENGTH = 200
+FAR_PAST = -(1 << 62)
+FAR_FUTURE = 1 << 62
+
+
+def fold(text: str) -> str:
+    """The text without case and accents, white space evened out; at most FOLDED_LENGTH characters."""
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text)
+        text = "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+    return " ".join(text.lower().split())[:FOLDED_LENGTH]
+
+
+class Target(NamedTuple):
+    """Where a reference points: a type's number (0: not known), an id or a whole URI, a base ("": this server)."""
+
+    type_number: int
+    target_id: str
+    base: str
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Reads references as this server sees them: `base` is its own FHIR base, `numbers` the resource types."""
+
+    base: str
+    numbers: Mapping[str, int]
+
+    def of(self, text: str) -> Target | None:
+        """The target of a reference; None for what points nowhere (incomplete) or into its own resource."""
+        parsed = references.parse(text)
+        if parsed.kind in {"fragment", "incomplete", "conditional"}:
+            return None
+        number = self.numbers.get(parsed.type_name)
+        if number is None:
+            return Target(0, text, "")
+        return Target(number, parsed.resource_id, "" if parsed.base == self.base else parsed.base)
+
+    def of_canonical(self, text: str) -> list[Target]:
+        """The target of a canonical, without its version; and with it as well, when there is one."""
+        url, version = split_canonical(text)
+        found = self.of(url)
+        plain = [] if found is None else [found]
+        return [*plain, Target(0, f"{url}|{version}", "")] if version else plain
+
+
+def split_canonical(text: str) -> tuple[str, str]:
+    """URL and version of a canonical, its fragment cut off."""
+    url, _, version = text.partition("|")
+    return url.partition("#")[0] or url, version
+
+
+def range_of(type_name: str, value: Any) -> DateRange | None:
+    """The stretch of time of a date, dateTime, instant, Period or Timing; None when it says nothing."""
+    if type_name == "Period":
+        return _period(value)
+    if type_name == "Timing":
+        return _timing(value)
+    try:
+        return dates.parse_range(value)
+    except (ValueError, TypeError):
+        return None
+
+
+def _period(value: Any) -> DateRange | None:
+    if not isinstance(value, dict):
+        return None
+    start, end = (range_of("dateTime", value.get(name)) for name in ("start", "end"))
+    if start is None and end is None:
+        return None
+    return DateRange(FAR_PAST if start is None else start.low, FAR_FUTURE if end is None else end.high)
+
+
+def _timing(value: Any) -> DateRange | None:
+    """The outer limits: events, and the bounds of the repetition."""
+    if not isinstance(value, dict):
+        return None
+    events = value.get("event")
+    found = [range_of("dateTime", event) for event in (events if isinstance(events, list) else ())]
+    repeat = value.get("repeat")
+    found.append(_period(repeat.get("boundsPeriod") if isinstance(repeat, dict) else None))
+    ranges = [item for item in found if item is not None]
+    return DateRange(min(r.low for r in ranges), max(r.high for r in ranges)) if ranges else None

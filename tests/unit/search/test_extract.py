@@ -1,0 +1,162 @@
+"""Index rows of resources."""
+
+from typing import Any
+
+import pytest
+
+from fhir_server.definitions import Definitions, load
+from fhir_server.search.extract import Extractor
+from fhir_server.search.values import FAR_FUTURE, FAR_PAST
+from fhir_server.store.unit_of_work import IndexRows
+
+BASE = "https://hub.example.org/fhir"
+
+
+@pytest.fixture(scope="module")
+def definitions() -> Definitions:
+    return load()
+
+
+@pytest.fixture(scope="module")
+def extractor(definitions: Definitions) -> Extractor:
+    return Extractor(definitions, base=BASE)
+
+
+class Reader:
+    """The rows of one parameter, without its number."""
+
+    def __init__(self, definitions: Definitions, extractor: Extractor) -> None:
+        self.definitions = definitions
+        self.extractor = extractor
+
+    def __call__(self, resource: dict[str, Any], code: str) -> list[Any]:
+        parameter = self.definitions.search_parameters[resource["resourceType"]][code]
+        rows = getattr(self.extractor.index_rows(resource), parameter.kind)
+        return [tail[0] if len(tail) == 1 else tuple(tail) for number, *tail in rows if number == parameter.number]
+
+
+@pytest.fixture
+def rows(definitions: Definitions, extractor: Extractor) -> Reader:
+    return Reader(definitions, extractor)
+
+
+def test_tokens(rows: Reader) -> None:
+    patient = {
+        "resourceType": "Patient",
+        "active": True,
+        "gender": "female",
+        "identifier": [{"system": "urn:s", "value": "1"}, {"value": "2"}],
+        "telecom": [{"system": "phone", "value": "555"}, {"system": "email", "value": "a@b.org"}],
+        "maritalStatus": {"text": "unsure"},
+        "communication": [{"language": {"coding": [{"system": "urn:ietf:bcp:47", "code": "en"}, {"code": "en"}]}}],
+    }
+    assert rows(patient, "active") == [("", "true")]
+    assert rows(patient, "gender") == [("http://hl7.org/fhir/administrative-gender", "female")]
+    assert rows(patient, "identifier") == [("urn:s", "1"), ("", "2")]
+    assert rows(patient, "phone") == [("", "555")]
+    assert rows(patient, "telecom") == [("", "555"), ("", "a@b.org")]
+    assert rows(patient, "language") == [("urn:ietf:bcp:47", "en"), ("", "en")]
+    assert rows(patient, "deceased") == [("", "false")]
+
+
+def test_a_concept_without_code_leaves_a_row(rows: Reader) -> None:
+    assert rows({"resourceType": "Task", "code": {"text": "something"}}, "code") == [("", "")]
+    assert rows({"resourceType": "Task"}, "code") == []
+
+
+def test_references(rows: Reader, definitions: Definitions) -> None:
+    organization = definitions.resource_types["Organization"]
+
+    def owner(reference: dict[str, Any]) -> list[Any]:
+        return rows({"resourceType": "Task", "owner": reference}, "owner")
+
+    assert owner({"reference": "Organization/1"}) == [(organization, "1", "")]
+    assert owner({"reference": "Organization/1/_history/2"}) == [(organization, "1", "")]
+    assert owner({"reference": f"{BASE}/Organization/1"}) == [(organization, "1", "")]
+    assert owner({"reference": "https://else.org/r4/Organization/1"}) == [(organization, "1", "https://else.org/r4")]
+    assert owner({"reference": "urn:uuid:c757873d-ec9a-4326-a141-556f43239520"}) == [
+        (0, "urn:uuid:c757873d-ec9a-4326-a141-556f43239520", "")
+    ]
+    for unknown in ({"reference": "Organization/"}, {"reference": "#o"}, {"display": "A food bank"}):
+        assert owner(unknown) == [(0, "", "")]
+
+
+def test_patient_is_the_subject_when_it_is_a_patient(rows: Reader, definitions: Definitions) -> None:
+    task = {"resourceType": "Task", "for": {"reference": "Patient/1"}}
+    assert rows(task, "patient") == rows(task, "subject") == [(definitions.resource_types["Patient"], "1", "")]
+    task = {"resourceType": "Task", "for": {"reference": "Group/1"}}
+    assert rows(task, "patient") == []
+    assert rows(task, "subject") == [(definitions.resource_types["Group"], "1", "")]
+
+
+def test_canonicals_are_found_with_and_without_version(rows: Reader, definitions: Definitions) -> None:
+    response = {"resourceType": "QuestionnaireResponse", "questionnaire": "https://else.org/Questionnaire/q|2.0"}
+    questionnaire = definitions.resource_types["Questionnaire"]
+    assert rows(response, "questionnaire") == [
+        (questionnaire, "q", "https://else.org"),
+        (0, "https://else.org/Questionnaire/q|2.0", ""),
+    ]
+    assert rows(
+        {"resourceType": "Patient", "meta": {"profile": ["http://p|1", "http://p", "http://q"]}}, "_profile"
+    ) == [
+        "http://p|1",
+        "http://p",
+        "http://q",
+    ]
+
+
+def test_strings_are_folded(rows: Reader) -> None:
+    patient = {
+        "resourceType": "Patient",
+        "name": [{"family": "Müller-Öz", "given": ["Ana  María", "X"], "_given": [None, {"id": "1"}], "use": "usual"}],
+    }
+    assert rows(patient, "family") == [("muller-oz", "Müller-Öz")]
+    assert rows(patient, "given") == [("ana maria", "Ana  María"), ("x", "X")]
+    assert set(rows(patient, "name")) == {("muller-oz", "Müller-Öz"), ("ana maria", "Ana  María"), ("x", "X")}
+    long = {"resourceType": "Questionnaire", "title": "T" * 300}
+    assert rows(long, "title") == [("t" * 200, "T" * 300)]
+
+
+def test_dates_are_stretches_of_time(rows: Reader) -> None:
+    day = 86_400_000_000
+
+    def date(**effective: Any) -> list[Any]:
+        return rows({"resourceType": "Observation", **effective}, "date")
+
+    assert date(effectiveDateTime="1970-01-02") == [(day, 2 * day)]
+    assert date(effectiveInstant="1970-01-01T00:00:00.5Z") == [(500_000, 600_000)]
+    assert date(effectivePeriod={"start": "1970-01-02"}) == [(day, FAR_FUTURE)]
+    assert date(effectivePeriod={"end": "1970-01-02"}) == [(FAR_PAST, 2 * day)]
+    assert date(effectivePeriod={}) == []
+    assert date(effectiveTiming={"event": ["1970-01-03", "1970-01-02"]}) == [(day, 3 * day)]
+    assert date(effectiveTiming={"repeat": {"boundsPeriod": {"start": "1970-01-02"}}}) == [(day, FAR_FUTURE)]
+    assert date(effectiveTiming={"repeat": {"frequency": 1}}) == []
+
+
+def test_no_row_twice(extractor: Extractor) -> None:
+    concept = {"coding": [{"code": "a"}, {"code": "a"}]}
+    assert len(extractor.index_rows({"resourceType": "Observation", "category": [concept, concept]}).token) == 1
+
+
+def test_a_type_that_is_switched_off_has_no_rows(extractor: Extractor) -> None:
+    assert extractor.index_rows({"resourceType": "Account", "status": "active"}) == IndexRows()
+
+
+def test_work_row(extractor: Extractor) -> None:
+    task = {
+        "resourceType": "Task",
+        "status": "requested",
+        "intent": "order",
+        "owner": {"reference": "Organization/1"},
+        "requester": {"reference": "https://else.org/fhir/Organization/2"},
+        "for": {"reference": f"{BASE}/Patient/3"},
+        "focus": {"display": "a service"},
+        "code": {"coding": [{"code": "fulfill"}, {"code": "approve"}]},
+        "authoredOn": "1970-01-01T00:00:01Z",
+    }
+    references = ("Organization/1", "https://else.org/fhir/Organization/2", "Patient/3", "")
+    expected = ("requested", "order", "", *references, "fulfill", 1_000_000)
+    assert extractor.work_row(task) == expected
+    assert extractor.work_row(task, extractor.index_rows(task)) == expected
+    assert extractor.work_row({"resourceType": "Task"}) == ("",) * 8 + (None,)
+    assert extractor.work_row({"resourceType": "Patient"}) is None
