@@ -137,8 +137,10 @@ def _patched(context: Context, request: Request, match: Match, there: Stored | N
 
 
 def _apply_patch(context: Context, request: Request, resource: JsonObject) -> JsonObject:
+    patched: JsonObject
     if request.media_type == JSON_PATCH:
-        return json_patch.apply(resource, request.body)
+        patched = json_patch.apply(resource, request.body)
+        return patched
     if isinstance(request.body, dict) and request.body.get("resourceType") == "Parameters":
         return fhirpath_patch.apply(resource, request.body, structures=context.core.definitions)
     raise UnsupportedMediaType(

@@ -43,7 +43,7 @@ class Settled:
 
 def check_envelope(context: Context, body: JsonObject) -> list[JsonObject]:
     """The entries of a well-formed batch or transaction; raises BadRequest naming each fault of the envelope."""
-    entries = body.get("entry", [])
+    entries: list[JsonObject] = body.get("entry", [])
     limit = context.core.settings.max_entries
     if isinstance(entries, list) and len(entries) > limit:
         raise BadRequest(f"a bundle may have at most {limit} entries; split it", code="too-costly", expression=("Bundle.entry",))

@@ -104,8 +104,8 @@ def _position(context: Context, asked: dict[str, str], match: Match) -> tuple[in
     text = asked.get("_cursor")
     if text is None:
         return None
-    place = cursor.opened(text, key=context.core.cursor_key, binding=_binding(context, match))
-    updated, pk, version_id = place
+    updated, pk, version_id = cursor.opened(text, key=context.core.cursor_key, binding=_binding(context, match))
+    assert isinstance(updated, int) and isinstance(pk, int) and isinstance(version_id, int)  # noqa: PT018 (we sealed them)
     return updated, pk, version_id
 
 

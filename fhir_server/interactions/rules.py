@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fhir_server.errors import BadRequest, Conflict, Unprocessable
 from fhir_server.fhir import references
 from fhir_server.interactions.context import Context, Draft, Proposal
-from fhir_server.store import reading
+from fhir_server.store import reading, referrers
 
 
 def reference_integrity(context: Context, proposal: Proposal) -> Sequence[Draft]:
@@ -60,5 +60,5 @@ def _exists(context: Context, type_name: str, resource_id: str) -> bool:
 
 def _check_unreferenced(context: Context, proposal: Proposal) -> None:
     number = context.core.definitions.resource_types[proposal.draft.type_name]
-    if reading.is_referenced(context.rows, number, proposal.resource_id, tenant=context.tenant):
+    if referrers.is_referenced(context.rows, number, proposal.resource_id, tenant=context.tenant):
         raise Conflict("other resources refer to this one; change or delete them first")

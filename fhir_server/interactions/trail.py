@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from fhir_server.audit.record import AuditRecord
 from fhir_server.audit.tables import AUDIT_EVENT
-from fhir_server.fhir import json
 from fhir_server.interactions.context import Context
 from fhir_server.store.database import UnitOfWork
 
@@ -41,7 +40,7 @@ def record(
         version_id=version_id,
         query=context.query,
         reason=reason,
-        resources=json.dump(list(resources)) if resources else "",
+        resources=tuple(resources),
     )
 
 

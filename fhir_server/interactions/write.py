@@ -182,7 +182,7 @@ def _change(context: Context, draft: Draft, resource_id: str, version_id: int, t
         resource = _with_id(draft.resource, resource_id)
         head, tail = meta.split_for_stamp(resource)
         index = core.extractor.index_rows(resource)
-        work = core.extractor.work_row(resource)
+        work = core.extractor.work_row(resource, index)
     return Change(
         type_number=core.definitions.resource_types[draft.type_name],
         resource_id=resource_id,
