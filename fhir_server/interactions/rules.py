@@ -59,6 +59,12 @@ def _exists(context: Context, type_name: str, resource_id: str) -> bool:
 
 
 def _check_unreferenced(context: Context, proposal: Proposal) -> None:
-    number = context.core.definitions.resource_types[proposal.draft.type_name]
-    if referrers.is_referenced(context.rows, number, proposal.resource_id, tenant=context.tenant):
+    definitions = context.core.definitions
+    number = definitions.resource_types[proposal.draft.type_name]
+    parameters = [
+        p.number for of_type in definitions.search_parameters.values() for p in of_type.values() if p.kind == "reference"
+    ]
+    if referrers.is_referenced(
+        context.rows, number, proposal.resource_id, parameters=parameters, tenant=context.tenant
+    ):
         raise Conflict("other resources refer to this one; change or delete them first")

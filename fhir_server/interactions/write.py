@@ -8,7 +8,7 @@ Nothing is stored until the unit of work commits, and then all of it is.
 
 import uuid
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fhir_server.errors import BadRequest, Conflict, FhirError, Forbidden, Issue, NotFound, PreconditionFailed
@@ -16,11 +16,10 @@ from fhir_server.fhir import meta
 from fhir_server.fhir.json import JsonObject, parse_stored
 from fhir_server.interactions import trail
 from fhir_server.interactions.context import Context, Draft, Proposal
-from fhir_server.store import reading
+from fhir_server.interactions.current import Current
 from fhir_server.store.database import UnitOfWork
 from fhir_server.store.stored import Stored
 from fhir_server.store.unit_of_work import Change, IndexRows
-from fhir_server.store.visibility import ALL_ROWS
 
 _MOST_CHANGES_BY_RULES = 200
 _NO_INDEX = IndexRows()
@@ -37,29 +36,22 @@ class Written:
     change: int | None
 
 
-def write(
-    context: Context,
-    uow: UnitOfWork,
-    drafts: Sequence[Draft],
-    *,
-    current: Mapping[tuple[str, str], Stored | None] | None = None,
-) -> list[Written]:
+def write(context: Context, uow: UnitOfWork, drafts: Sequence[Draft]) -> list[Written]:
     """Take drafts through the write path into a unit of work; the answer has one `Written` for each, in order.
 
-    `current` may hold versions that the caller has read already, by type and id, under the same predicate.
     Raises BadRequest with the problems of all bodies, Forbidden, NotFound, Conflict, PreconditionFailed.
     """
     _check_structure(context, drafts)
     made = {(d.type_name, d.resource_id) for d in drafts if d.resource_id is not None and d.resource is not None}
     context = replace(context, appearing=context.appearing | made)
+    current = Current(context, drafts)
     waiting = deque(drafts)
     taken: set[tuple[str, str]] = set()
     written: list[Written] = []
     while waiting:
         draft = waiting.popleft()
-        known = current or {}
         try:
-            result, further = _write_one(context, uow, draft, known)
+            result, further = _write_one(context, uow, draft, current)
         except FhirError as error:
             raise _placed(error, draft) from error
         key = (draft.type_name, result.resource_id)
@@ -111,25 +103,16 @@ def _placed(error: FhirError, draft: Draft) -> FhirError:
 
 
 def _write_one(
-    context: Context, uow: UnitOfWork, draft: Draft, known: Mapping[tuple[str, str], Stored | None]
+    context: Context, uow: UnitOfWork, draft: Draft, current: Current
 ) -> tuple[Written, Sequence[Draft]]:
-    visible = context.visible(draft.interaction, draft.type_name)
-    there = None
-    if draft.resource_id is not None and not draft.is_new:
-        key = (draft.type_name, draft.resource_id)
-        if key in known:
-            there = known[key]
-        else:
-            number = context.core.definitions.resource_types[draft.type_name]
-            there = reading.read_current(
-                context.rows, number, draft.resource_id, tenant=context.tenant, visible=visible
-            )
+    context.visible(draft.interaction, draft.type_name)
+    there = current.of(draft)
     _check_version(draft, there)
     if draft.resource is None and (there is None or there.deleted):
         _record(context, uow, draft, draft.resource_id or "", None, 204)
         return Written(draft, draft.resource_id or "", None, False, None), ()
     if draft.resource_id is not None and there is None and not draft.is_new:
-        _check_may_appear(context, draft)
+        _check_may_appear(context, draft, current)
     resource_id = draft.resource_id or str(uuid.uuid4())
     version_id = 1 if there is None else there.version_id + 1
     further = _authorize_and_rule(context, draft, resource_id, version_id, there)
@@ -147,15 +130,11 @@ def _check_version(draft: Draft, there: Stored | None) -> None:
         raise NotFound(f"no {draft.type_name} with this id")
 
 
-def _check_may_appear(context: Context, draft: Draft) -> None:
+def _check_may_appear(context: Context, draft: Draft, current: Current) -> None:
     """An id chosen by the client must be free, also of rows this principal cannot see."""
     if not context.core.settings.update_as_create:
         raise NotFound(f"no {draft.type_name} with this id; this server chooses the ids: use POST")
-    number = context.core.definitions.resource_types[draft.type_name]
-    hidden = reading.read_current(
-        context.rows, number, draft.resource_id or "", tenant=context.tenant, visible=ALL_ROWS
-    )
-    if hidden is not None:
+    if current.is_hidden(draft):
         raise Forbidden(f"a {draft.type_name} cannot be created with this id; use POST")
 
 

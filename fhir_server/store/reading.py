@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/http.html#read, #vread and #history  A superseded versio
 predicate is about the row of `resource`, which every version is joined to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from fhir_server.fhir.dates import DateRange
-from fhir_server.store.statements import Rows
+from fhir_server.store.statements import Rows, is_one_of
 from fhir_server.store.stored import Stored
 from fhir_server.store.tables import RESOURCE, RESOURCE_HISTORY
 from fhir_server.store.visibility import Predicate
@@ -51,6 +51,16 @@ def read_current(rows: Rows, type_number: int, resource_id: str, *, tenant: int,
     parameters = {**visible.parameters, "tenant": tenant, "type_number": type_number, "resource_id": resource_id}
     found = rows.rows(sql, parameters)
     return stored(found[0]) if found else None
+
+
+def read_many(
+    rows: Rows, type_number: int, resource_ids: Sequence[str], *, tenant: int, visible: Predicate
+) -> dict[str, Stored]:
+    """The current versions of many resources of a type, tombstones included, by id; those not to be seen are absent."""
+    sql = rows.cached_sql(("read_many", visible.key), lambda: _many(visible))
+    asked = {**visible.parameters, "tenant": tenant, "type_number": type_number, "resource_ids": list(resource_ids)}
+    found = (stored(row) for row in rows.rows(sql, asked))
+    return {version.resource_id: version for version in found}
 
 
 def read_version(
@@ -141,6 +151,16 @@ def _superseding(resource: FromClause, history: FromClause) -> ColumnElement[boo
 def _current(visible: Predicate) -> Select[Any]:
     resource = RESOURCE.alias("resource")
     return select(*columns_of(resource)).where(_identified(resource, visible))
+
+
+def _many(visible: Predicate) -> Select[Any]:
+    resource = RESOURCE.alias("resource")
+    return select(*columns_of(resource)).where(
+        resource.c.tenant == bindparam("tenant"),
+        resource.c.type == bindparam("type_number"),
+        is_one_of(resource.c.resource_id, "resource_ids"),
+        visible.clause(resource),
+    )
 
 
 def _version(visible: Predicate) -> CompoundSelect[Any]:
