@@ -1,6 +1,6 @@
 """Whether the folders load and are written as the compiler writes them: `fhir-server definitions check`.
 
-https://hl7.org/fhir/R4/conformance-module.html  A file that was edited out of shape would make the next diff unreadable.
+https://hl7.org/fhir/R4/conformance-module.html  A file that was edited out of shape spoils the next diff.
 """
 
 from pathlib import Path

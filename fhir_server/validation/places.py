@@ -1,0 +1,66 @@
+"""From a place in the JSON to a FHIRPath expression, along the element tables.
+
+https://hl7.org/fhir/R4/fhirpath.html  The value of a choice is named by its stem (`value`, not `valueQuantity`), a
+`_name` sibling by its element. An expression never contains content: a member that the tables do not know ends it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_server.fhir.structures import Property, Structure, Structures
+from fhir_server.validation.engine import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a location leads: `structure` is the one found there (None in a primitive), `declared` the last member.
+
+    `is_item` tells an item of an array from the array.
+    """
+
+    expression: str
+    structure: Structure | None
+    declared: Property | None
+    is_item: bool = False
+
+
+def place(structures: Structures, resource: Mapping[str, Any], location: Location) -> Place:
+    """The place of a location in a resource of a known type."""
+    found: Any = resource
+    here = Place(str(resource["resourceType"]), structures.structure(str(resource["resourceType"])), None)
+    for step in location:
+        found = _child(found, step)
+        if isinstance(step, int):
+            here = Place(f"{here.expression}[{step}]", here.structure, here.declared, is_item=True)
+        else:
+            here = _member(structures, here, step)
+        if here.declared is not None and here.declared.structure == "Resource" and isinstance(found, dict):
+            here = Place(here.expression, _resource(structures, found), here.declared, here.is_item)
+    return here
+
+
+def _member(structures: Structures, here: Place, step: str) -> Place:
+    if here.structure is None:
+        return here
+    declared = here.structure.properties.get(step)
+    if declared is not None:
+        expression = f"{here.expression}.{declared.element.name}"
+        return Place(expression, structures.structure(declared.structure or ""), declared)
+    declared = here.structure.properties.get(step.removeprefix("_"))
+    if declared is None:
+        return Place(here.expression, None, None)
+    return Place(f"{here.expression}.{declared.element.name}", structures.structure("Element"), declared)
+
+
+def _resource(structures: Structures, found: Mapping[str, Any]) -> Structure | None:
+    name = found.get("resourceType")
+    return structures.structure(name) if isinstance(name, str) and name in structures.resource_types else None
+
+
+def _child(found: Any, step: str | int) -> Any:
+    if isinstance(found, dict) and isinstance(step, str):
+        return found.get(step)
+    if isinstance(found, list) and isinstance(step, int) and step < len(found):
+        return found[step]
+    return None

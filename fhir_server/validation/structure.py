@@ -1,0 +1,83 @@
+"""The structure of a resource, on every write: the strict schema, then one walk for what a schema cannot say.
+
+https://hl7.org/fhir/R4/validation.html (Structure, Cardinality, Value Domains)  A sound resource costs microseconds;
+places and words are worked out only for one that is not. What is reported is bounded, and never holds content.
+"""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from fhir_server.definitions import Definitions, schema
+from fhir_server.errors import Issue
+from fhir_server.fhir import json
+from fhir_server.validation import engine, walk, wording
+
+COUNTED_AT_MOST = 10_000
+"""Issues beyond this are not even counted: a hostile body must not buy seconds of work."""
+
+
+class StructureValidator:
+    """The compiled schema and the names that the walk looks at; shared between threads."""
+
+    def __init__(
+        self, definitions: Definitions, *, max_issues: int = 100, compiled: engine.Engine | None = None
+    ) -> None:
+        self._definitions = definitions
+        self._max_issues = max_issues
+        self._engine = compiled or engine.compiled(schema.build(definitions))
+        self._members = walk.Members.of(definitions.structures.values())
+
+    def issues(self, resource: Any) -> list[Issue]:
+        """Every problem up to the maximum, then one issue that counts the rest; empty when the resource is sound."""
+        unfit = self._unfit(resource)
+        if unfit is not None:
+            return [unfit]
+        try:
+            is_valid = self._engine.is_valid(resource)
+        except ValueError:  # a number that keeps its own literal
+            return self._judged(json.plain(resource))
+        found = walk.problems(resource, self._members)
+        if is_valid and not found:
+            return []
+        return self._reported(self._words(resource, found, is_valid=is_valid))
+
+    def _judged(self, resource: Any) -> list[Issue]:
+        found = walk.problems(resource, self._members)
+        is_valid = self._engine.is_valid(resource)
+        return self._reported(self._words(resource, found, is_valid=is_valid))
+
+    def _unfit(self, resource: Any) -> Issue | None:
+        if not isinstance(resource, dict):
+            return Issue("error", "structure", "a resource is a JSON object")
+        name = resource.get("resourceType")
+        if name is None:
+            return Issue("error", "required", "resourceType is required")
+        if not isinstance(name, str) or name not in self._definitions.resource_types:
+            return Issue("error", "structure", "resourceType does not name a resource type of FHIR R4")
+        return None
+
+    def _words(self, resource: Any, found: list[walk.Problem], *, is_valid: bool) -> Iterator[Issue]:
+        structures = self._definitions
+        faults = () if is_valid else self._engine.faults(resource)
+        worded = (wording.of_fault(structures, resource, fault) for fault in faults)
+        yield from chain.from_iterable(worded)
+        for problem in found:
+            issue = wording.of_problem(structures, resource, problem)
+            if issue is not None:
+                yield issue
+
+    def _reported(self, issues: Iterator[Issue]) -> list[Issue]:
+        shown: dict[Issue, None] = {}
+        more = 0
+        for issue in issues:
+            if len(shown) < self._max_issues:
+                shown[issue] = None
+            elif issue not in shown:
+                more += 1
+                if more == COUNTED_AT_MOST:
+                    break
+        if not more:
+            return list(shown)
+        count = f"{more} more problems" if more < COUNTED_AT_MOST else f"more than {COUNTED_AT_MOST} further problems"
+        return [*shown, Issue("error", "too-long", f"there are {count}, which are not listed")]
