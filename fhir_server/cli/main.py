@@ -12,16 +12,17 @@ from fhir_server.errors import FhirError
 from fhir_server.settings import SettingsError
 from fhir_server.version import VERSION
 
-COMMANDS: Mapping[str, str] = {
-    "serve": "fhir_server.cli.serve:serve",
-    "settings": "fhir_server.cli.settings:settings",
-    "db": "fhir_server.cli.db:db",
-    "definitions": "fhir_server.cli.definitions:definitions",
-    "tokens": "fhir_server.cli.tokens:tokens",
-    "import": "fhir_server.cli.import_:import_",
-    "worker": "fhir_server.cli.worker:worker",
-    "demo": "fhir_server.cli.demo:demo",
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "serve": ("fhir_server.cli.serve:serve", "Serve FHIR until told to stop."),
+    "settings": ("fhir_server.cli.settings:settings", "List the settings and their values here."),
+    "db": ("fhir_server.cli.db:db", "Upgrade, check, back up or restore the database."),
+    "definitions": ("fhir_server.cli.definitions:definitions", "Compile and check what the standards say, as data."),
+    "tokens": ("fhir_server.cli.tokens:tokens", "Make, list and revoke the tokens that let programs in."),
+    "import": ("fhir_server.cli.import_:import_", "Load files of resources or Bundles."),
+    "worker": ("fhir_server.cli.worker:worker", "Do the background work."),
+    "demo": ("fhir_server.cli.demo:demo", "Start a server and walk one referral through it."),
 }
+"""Name to where the command is, and what the list of commands says of it."""
 
 
 class Commands(click.Group):
@@ -35,10 +36,15 @@ class Commands(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; what we raise ourselves becomes one line and exit status 1."""

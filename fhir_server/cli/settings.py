@@ -52,7 +52,7 @@ def rows(current: Settings) -> list[Row]:
 def _row(field: Any, value: Any) -> Row:
     choices = field.metadata["choices"]
     kind = " | ".join(choices) if choices else {str: "text", int: "number", bool: "true | false"}[type(field.default)]
-    shown = _text(value) if not field.metadata["secret"] else MASK if value else ""
+    shown = options.without_password(_text(value)) if not field.metadata["secret"] else MASK if value else ""
     mark = "" if value == field.default else "*"
     return Row(field.name, kind, field.metadata["unit"], _text(field.default), shown + mark, field.metadata["meaning"])
 
