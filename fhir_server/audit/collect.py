@@ -73,6 +73,17 @@ def collect(
     return total
 
 
+def waiting_bytes(database: Database, folder: Path) -> int:
+    """How many bytes of the journals in the folder are not in the table yet."""
+    waiting = 0
+    for path in _journals(folder):
+        try:
+            waiting += max(path.stat().st_size - events.position(database, path.name), 0)
+        except FileNotFoundError:
+            continue  # moved, and removed
+    return waiting
+
+
 def _journals(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIX))

@@ -58,6 +58,7 @@ def _collect(database: "Database", settings: Settings) -> Callable[[], object]:
 def _measure(database: "Database", journals: Path) -> Callable[[], object]:
     from sqlalchemy import func, select
 
+    from fhir_server.audit.collect import waiting_bytes
     from fhir_server.store.tables import OUTBOX
     from fhir_server.telemetry import metrics
 
@@ -67,7 +68,6 @@ def _measure(database: "Database", journals: Path) -> Callable[[], object]:
         first, last = database.rows(oldest_and_newest, {})[0]
         # A count would read the whole table; numbers are given without gaps worth minding.
         metrics().outbox_rows.set(0 if last is None else last - first + 1)
-        waiting = sum(path.stat().st_size for path in journals.glob("*.ndjson")) if journals.is_dir() else 0
-        metrics().journal_lag_bytes.set(waiting)
+        metrics().journal_lag_bytes.set(waiting_bytes(database, journals) if journals.is_dir() else 0)
 
     return run
