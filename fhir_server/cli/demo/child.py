@@ -39,9 +39,12 @@ class Server:
 
 
 def run_command(*arguments: str) -> str:
-    """The output of a `fhir-server` command, its arguments given as a user would type them."""
+    """The output of a `fhir-server` command, its arguments given as a user would type them; raises NotStarted."""
     command = [sys.executable, "-m", "fhir_server", *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603 (our own program)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 (our own program)
+    if done.returncode != 0:
+        raise NotStarted(f"fhir-server {arguments[0]} did not work:\n{done.stderr}")
+    return done.stdout
 
 
 def start(bind: str, database: str, log: Path) -> Server:
