@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Table
 
-from fhir_server.errors import Unavailable
+from fhir_server.errors import FhirError, Unavailable
 from fhir_server.store.index_rows import IndexRows
 from fhir_server.store.statements import Rows
 from fhir_server.store.stored import Stored
@@ -37,8 +37,10 @@ class Retryable(Exception):
     """Deadlock, busy, or the connection was lost before anything could be committed: the same may work now."""
 
 
-class OutcomeUnknown(Unavailable):
+class OutcomeUnknown(FhirError):
     """The connection was lost during the commit, so the write may or may not have happened; never retried here."""
+
+    status = 503
 
 
 @dataclass(frozen=True, slots=True)
