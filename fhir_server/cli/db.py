@@ -35,8 +35,8 @@ def check(database_url: str | None) -> None:
     """Look for rows that contradict each other; exit status 1 when there are any."""
     from fhir_server.store import schema
 
-    database, _ = options.opened(database_url)
-    problems = schema.check(database)
+    with options.opened(database_url) as database:
+        problems = schema.check(database)
     for problem in problems:
         click.echo(problem)
     if problems:

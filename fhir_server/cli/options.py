@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -29,13 +30,18 @@ def loaded(**given: Any) -> settings.Settings:
     return settings.load(given)
 
 
-def opened(database_url: str | None) -> "tuple[Database, settings.Settings]":
-    """The database of the settings, at the version of this code, and the settings."""
+@contextmanager
+def opened(database_url: str | None) -> "Iterator[Database]":
+    """The database of the settings, at the version of this code, closed at the end of the with block."""
     from fhir_server.store.database import open_database
 
     chosen = loaded(database=database_url)
     refuse_unless_current(chosen.database)
-    return open_database(chosen.database, timeout_ms=chosen.database_timeout_ms), chosen
+    database = open_database(chosen.database, timeout_ms=chosen.database_timeout_ms)
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def refuse_unless_current(url: str) -> None:

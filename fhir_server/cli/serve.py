@@ -8,6 +8,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from typing import Any
 import click
 
 from fhir_server.cli import options
-from fhir_server.settings import Settings, as_environment
+from fhir_server.settings import Settings, SettingsError, as_environment
 
 Application = Callable[..., Any]
 
@@ -50,8 +51,20 @@ def serve(
         base_url=base_url,
         worker_process=False if no_worker else None,
     )
+    refuse_taken_address(settings.bind)
     prepare_database(settings)
     run(settings)
+
+
+def refuse_taken_address(bind: str) -> None:
+    """Stop when nobody can listen there; the workers would share a port with another server of the same kind."""
+    host, port = _address(bind)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise click.ClickException(f"cannot listen on {bind}: {error.strerror}") from error
 
 
 def prepare_database(settings: Settings) -> None:
@@ -103,11 +116,11 @@ def _serve(settings: Settings, application: Application, background: Any) -> Non
     from granian.log import LogLevels
     from granian.server import Server
 
-    host, _, port = settings.bind.rpartition(":")
+    host, port = _address(settings.bind)
     server = Server(
         target="fhir_server.wsgi:application",
-        address=host.strip("[]"),
-        port=int(port),
+        address=host,
+        port=port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
         blocking_threads=settings.blocking_threads,
@@ -121,6 +134,13 @@ def _serve(settings: Settings, application: Application, background: Any) -> Non
     if background is not None:
         server.on_startup(background.start)
     server.serve(target_loader=partial(_in_worker, application, os.getpid()), wrap_loader=False)
+
+
+def _address(bind: str) -> tuple[str, int]:
+    host, _, port = bind.rpartition(":")
+    if not port.isdecimal():
+        raise SettingsError("setting bind: expected HOST:PORT")
+    return host.strip("[]"), int(port)
 
 
 def _in_worker(application: Application, parent: int) -> Application:

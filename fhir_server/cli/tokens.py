@@ -26,10 +26,9 @@ def create(organization: str, scope: str, days: int | None, database_url: str | 
     """Make a token and print it; it cannot be shown again."""
     from fhir_server.access import tokens as stored
 
-    database, _ = options.opened(database_url)
     now = options.now()
     expires = None if days is None else now + days * DAY_MICROSECONDS
-    with database.unit_of_work(tenant=options.TENANT, now=now) as uow:
+    with options.opened(database_url) as database, database.unit_of_work(tenant=options.TENANT, now=now) as uow:
         text = stored.create(uow, organization=organization, scope=scope, now=now, expires=expires)
     click.echo(text)
     click.echo(f"Revoke it with: fhir-server tokens revoke {stored.token_hash(text)[:12]}", err=True)
@@ -41,10 +40,11 @@ def list_tokens(database_url: str | None) -> None:
     """List the tokens by name; their texts are known to nobody here."""
     from fhir_server.access import tokens as stored
 
-    database, _ = options.opened(database_url)
+    with options.opened(database_url) as database:
+        found = stored.listed(database)
     layout = "{:<12}  {:<24}  {:<5}  {:<20}  {:<20}  {}"
     click.echo(layout.format("name", "organization", "scope", "created", "expires", "revoked").rstrip())
-    for token in stored.listed(database):
+    for token in found:
         times = [_time(at) for at in (token.created, token.expires, token.revoked)]
         click.echo(layout.format(token.name, token.organization, token.scope, *times).rstrip())
 
@@ -56,9 +56,8 @@ def revoke(name: str, database_url: str | None) -> None:
     """Revoke the token called NAME; servers notice within the setting token_cache_ms."""
     from fhir_server.access import tokens as stored
 
-    database, _ = options.opened(database_url)
     now = options.now()
-    with database.unit_of_work(tenant=options.TENANT, now=now) as uow:
+    with options.opened(database_url) as database, database.unit_of_work(tenant=options.TENANT, now=now) as uow:
         found = stored.revoke(uow, name=name, now=now)
     if not found:
         raise click.ClickException(f"no token is called {name!r}, or it was revoked before")

@@ -28,14 +28,12 @@ def worker(database_url: str | None, parent_pid: int | None) -> None:
     from fhir_server.jobs.worker import Worker, run_until_told
     from fhir_server.telemetry import configure_logging
 
-    database, settings = options.opened(database_url)
+    settings = options.loaded(database=database_url)
     configure_logging(settings.log_level)
     if settings.audit_sink == "journal":
         prepare_folder(settings.journals)
-    try:
+    with options.opened(database_url) as database:
         run_until_told(Worker(tasks(database, settings)), parent_pid=parent_pid)
-    finally:
-        database.close()
 
 
 def tasks(database: "Database", settings: Settings) -> "tuple[PeriodicTask, ...]":

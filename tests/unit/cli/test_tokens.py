@@ -1,6 +1,7 @@
 """Operator tokens: printed once, stored hashed, revoked by name; on both databases."""
 
 import re
+from contextlib import closing
 
 from click.testing import CliRunner, Result
 
@@ -17,11 +18,12 @@ def run(*arguments: str) -> Result:
 
 
 def is_let_in(database_url: str, token: str, *, now: int = 0) -> bool:
-    directory = TokenDirectory(open_database(database_url), now=lambda: now, cache_microseconds=0)
-    try:
-        directory.principal(token)
-    except Unauthenticated:
-        return False
+    with closing(open_database(database_url)) as database:
+        directory = TokenDirectory(database, now=lambda: now, cache_microseconds=0)
+        try:
+            directory.principal(token)
+        except Unauthenticated:
+            return False
     return True
 
 
