@@ -15,6 +15,7 @@ from fhir_server.cli.import_.processes import outcomes
 from fhir_server.cli.import_.unit import Outcome, Refusal
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_WORTH_PROCESSES = 2_000_000  # bytes; less is loaded before another process is ready
 _CLEAR_LINE = "\r\x1b[2K"
 
 
@@ -34,15 +35,20 @@ def import_(*, paths: tuple[Path, ...], jobs: int | None, most: int, strict: boo
     """
     settings = options.loaded(database=database_url)
     options.refuse_unless_current(settings.database)
-    by_default = (os.cpu_count() or 1) if settings.database.startswith("postgresql") else 1
     units = files.units(files.lines(paths), most)
+    size = files.total_bytes(paths)
     started = time.monotonic()
-    with closing(outcomes(settings, jobs or by_default, units, strict=strict)) as results:
-        stored, problems = _watch(results, files.total_bytes(paths))
+    with closing(outcomes(settings, jobs or _jobs(settings.database, size), units, strict=strict)) as results:
+        stored, problems = _watch(results, size)
     seconds = max(time.monotonic() - started, 0.001)
     click.echo(f"{stored} resources stored in {seconds:.1f} s ({stored / seconds:.0f} a second); {problems} problems.")
     if problems:
         sys.exit(1)
+
+
+def _jobs(database: str, size: int) -> int:
+    """SQLite has one writer; PostgreSQL's share their work well."""
+    return (os.cpu_count() or 1) if database.startswith("postgresql") and size >= _WORTH_PROCESSES else 1
 
 
 def _watch(results: Iterable[Outcome], size: int) -> tuple[int, int]:
