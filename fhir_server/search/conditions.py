@@ -1,0 +1,93 @@
+"""Conditions to SQL: each one a probe into the index rows of a resource, or a comparison with its own columns.
+
+Names of parameters are made from the place of a condition, a form and a value, the same way here and in `operands`, so
+that a statement compiled for one search runs for all of its shape.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    and_,
+    bindparam,
+    exists,
+    false,
+    literal_column,
+    not_,
+    or_,
+    true,
+)
+
+from fhir_server.search.kinds import KINDS
+from fhir_server.search.kinds.kind import Form, text
+from fhir_server.search.plan import Condition, ConditionShape
+from fhir_server.store.statements import is_one_of
+
+_NOTHING = Form(0, lambda _row, _operands: false())
+
+
+def operands(conditions: Sequence[Condition]) -> dict[str, Any]:
+    """The values of a search's parameters, by name."""
+    found: dict[str, Any] = {}
+    for place, condition in enumerate(conditions):
+        for at, (name, rows) in enumerate(condition.by_form.items()):
+            if _is_list(form_of(condition.kind, name), len(rows)):
+                found[f"c{place}_{at}"] = [row[0] for row in rows]
+            else:
+                names = _names(place, at, len(rows), form_of(condition.kind, name).arity)
+                found.update(zip(names, (value for row in rows for value in row), strict=True))
+    return found
+
+
+def form_of(kind: str, name: str) -> Form:
+    """A form of a kind by its name; "nothing" is one of every kind."""
+    return KINDS[kind].forms.get(name, _NOTHING)
+
+
+def clause(shape: ConditionShape, place: int, by: FromClause, resource: FromClause) -> ColumnElement[bool]:
+    """The condition on a resource; `by` is the table that drives, with its `pk` and `updated`."""
+    kind = KINDS[shape.kind]
+    if kind.table is None:
+        return _on_resource(shape, place, by if shape.kind == "updated" else resource)
+    row = kind.table.alias(f"row_{place}")
+    probe = exists().select_from(row).where(row.c.pk == by.c.pk, row.c.param == number(shape.number))
+    if shape.sense in {"match", "not"}:
+        probe = probe.where(matches(shape, place, row))
+    return probe if shape.sense in {"match", "present"} else not_(probe)
+
+
+def _on_resource(shape: ConditionShape, place: int, row: FromClause) -> ColumnElement[bool]:
+    if shape.sense in {"present", "absent"}:
+        return true() if shape.sense == "present" else false()
+    found = matches(shape, place, row)
+    return found if shape.sense == "match" else not_(found)
+
+
+def matches(shape: ConditionShape, place: int, row: FromClause) -> ColumnElement[bool]:
+    """Whether one row is what any of the alternatives asks for."""
+    clauses: list[ColumnElement[bool]] = []
+    for at, (name, count) in enumerate(shape.counts):
+        form = form_of(shape.kind, name)
+        if _is_list(form, count):
+            fixed = (row.c[column] == text(value) for column, value in form.fixed.items())
+            clauses.append(and_(is_one_of(row.c[form.columns[0]], f"c{place}_{at}"), *fixed))
+            continue
+        names = _names(place, at, count, form.arity)
+        clauses += [form.clause(row, [bindparam(next(names)) for _ in range(form.arity)]) for _ in range(count)]
+    return or_(*clauses)
+
+
+def number(value: int) -> ColumnElement[int]:
+    """A number written into the statement, where the database's planner can see it."""
+    return literal_column(str(value), Integer)
+
+
+def _is_list(form: Form, count: int) -> bool:
+    return count > 1 and len(form.columns) == 1
+
+
+def _names(place: int, at: int, count: int, arity: int) -> Iterator[str]:
+    return iter([f"c{place}_{at}_{one}_{operand}" for one in range(count) for operand in range(arity)])

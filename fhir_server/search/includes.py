@@ -1,0 +1,76 @@
+"""_include and _revinclude to SQL: what matches refer to, and what refers to them, one step.
+
+https://hl7.org/fhir/R4/search.html#revinclude  The predicate is on the included row: what the caller may not see is
+not included, as if it were not there. References to other servers are skipped.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Select, and_, bindparam, not_, or_, select
+
+from fhir_server.search.conditions import number
+from fhir_server.search.kinds.kind import text
+from fhir_server.search.plan import Inclusion
+from fhir_server.store.reading import columns_of
+from fhir_server.store.statements import is_one_of
+from fhir_server.store.tables import INDEX_REFERENCE, RESOURCE
+from fhir_server.store.visibility import Predicate
+
+
+def included(inclusions: Sequence[Inclusion], *, limit: int, visible: Predicate) -> Select[Any]:
+    """What the matches refer to: their keys are in the parameter "pks"."""
+    row, target = INDEX_REFERENCE.alias("row"), RESOURCE.alias("target")
+    pointed_at = and_(
+        target.c.tenant == row.c.tenant, target.c.type == row.c.target_type, target.c.resource_id == row.c.target_id
+    )
+    wanted = (
+        select(target.c.pk)
+        .distinct()
+        .join_from(row, target, pointed_at)
+        .where(is_one_of(row.c.pk, "pks"), _followed(inclusions, row), row.c.target_base == text(""))
+        .where(
+            row.c.tenant == bindparam("tenant"),
+            not_(target.c.deleted),
+            not_(is_one_of(target.c.pk, "pks")),
+            visible.clause(target),
+        )
+    )
+    return _stored(wanted, limit)
+
+
+def including(inclusions: Sequence[Inclusion], *, limit: int, visible: Predicate) -> Select[Any]:
+    """What refers to the matches: their ids are in the parameter "ids", their keys in "pks"."""
+    row, source = INDEX_REFERENCE.alias("row"), RESOURCE.alias("source")
+    wanted = (
+        select(source.c.pk)
+        .distinct()
+        .join_from(row, source, source.c.pk == row.c.pk)
+        .where(is_one_of(row.c.target_id, "ids"), _followed(inclusions, row), row.c.target_base == text(""))
+        .where(
+            row.c.tenant == bindparam("tenant"),
+            not_(source.c.deleted),
+            not_(is_one_of(source.c.pk, "pks")),
+            visible.clause(source),
+        )
+    )
+    return _stored(wanted, limit)
+
+
+def _followed(inclusions: Sequence[Inclusion], row: Any) -> ColumnElement[bool]:
+    """The reference parameters to follow, each to a type or to any."""
+    return or_(
+        *(
+            and_(row.c.param == number(i.number), row.c.target_type == number(i.target_type))
+            if i.target_type
+            else row.c.param == number(i.number)
+            for i in inclusions
+        )
+    )
+
+
+def _stored(wanted: Select[Any], limit: int) -> Select[Any]:
+    """The versions behind keys that were chosen first, and their limit with them."""
+    chosen: CTE = wanted.order_by("pk").limit(number(limit)).cte("chosen")
+    resource = RESOURCE.alias("resource")
+    return select(*columns_of(resource)).join_from(chosen, resource, resource.c.pk == chosen.c.pk)

@@ -1,0 +1,17 @@
+"""The kinds of search parameters: how each reads a value, and compares it with its index rows.
+
+One module a kind; `KINDS` has them by the name that conditions use, `id` and `updated` being columns of the resource
+itself. May import what `search` may.
+"""
+
+from collections.abc import Mapping
+
+from fhir_server.search.kinds import date, own, reference, string, token, uri
+from fhir_server.search.kinds.kind import Kind, Reading
+
+__all__ = ["KINDS", "Kind", "Reading"]
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (token.TOKEN, reference.REFERENCE, string.STRING, date.DATE, uri.URI, own.ID, own.UPDATED)
+}
