@@ -79,8 +79,9 @@ _MOMENT: dict[Stamping, str] = {
     "keep": "(SELECT last_value FROM write_stamp)",
 }
 _STAMP = """stamp AS MATERIALIZED (
-SELECT moment, to_char(timestamp 'epoch' + moment * interval '1 microsecond', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-AS written FROM (SELECT {moment} AS moment) AS taken)"""
+SELECT moment, to_char(timestamp 'epoch' + moment / 1000000 * interval '1 second'
++ moment % 1000000 * interval '1 microsecond', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS written
+FROM (SELECT {moment} AS moment) AS taken)"""
 _CHANGE = """change AS MATERIALIZED (
 SELECT pk, type, resource_id, version_id, deleted, method, place, stamp.moment AS updated, CASE WHEN deleted THEN ''
 ELSE head || '"versionId":"' || version_id || '","lastUpdated":"' || stamp.written || '"' || tail END AS body
