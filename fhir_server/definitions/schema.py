@@ -24,7 +24,7 @@ _OPEN_CHOICE = "Extension.value[x]"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One entry of `allOf`: "required" (a primitive that `_name` may stand in for), "any" or "one" of a choice."""
+    """One entry of `allOf`: "required" (a primitive that `_name` may stand in for), or "choice" (at most one value)."""
 
     kind: str
     element: Element
@@ -52,9 +52,7 @@ def rules(structure: Structure) -> Iterator[Rule]:
     """The rules of a structure that stand in `allOf`, in their order there."""
     for element in structure.elements:
         if element.is_choice and element.path != _OPEN_CHOICE:
-            if element.min:
-                yield Rule("any", element)
-            yield Rule("one", element)
+            yield Rule("choice", element)
         elif element.min and not element.is_choice and _is_primitive(element, structure):
             yield Rule("required", element)
 
@@ -69,7 +67,7 @@ def _structure(structure: Structure, definitions: Definitions) -> Schema:
         members["resourceType"] = {"const": structure.name}
     for declared in structure.properties.values():
         members[declared.name] = _member(declared, definitions)
-        if declared.is_primitive and _may_be_extended(declared):
+        if _may_be_extended(declared, structure):
             members["_" + declared.name] = _repeated(declared.element, "Element")
     required = ["resourceType"] if structure.kind == "resource" else []
     stated = list(rules(structure))
@@ -83,8 +81,11 @@ def _structure(structure: Structure, definitions: Definitions) -> Schema:
     return schema
 
 
-def _may_be_extended(declared: Property) -> bool:
-    return declared.element.representation != "xmlAttr" and declared.type != "xhtml"
+def _may_be_extended(declared: Property, structure: Structure) -> bool:
+    """Whether a member has a `_name` sibling: primitives do, but not attributes, XHTML and a resource's own id."""
+    is_own_id = declared.name == "id" and structure.kind == "resource"
+    is_plain = declared.element.representation != "xmlAttr" and declared.type != "xhtml"
+    return declared.is_primitive and is_plain and not is_own_id
 
 
 def _member(declared: Property, definitions: Definitions) -> Schema:
@@ -143,8 +144,6 @@ def _rule(rule: Rule, structure: Structure) -> Schema:
     if rule.kind == "required":
         return {"if": {"not": {"required": ["_" + name]}}, "then": {"required": [name]}}
     given = [_given(declared) for declared in structure.properties.values() if declared.element is rule.element]
-    if rule.kind == "any":
-        return {"anyOf": given}
     return {"oneOf": given if rule.element.min else [{"not": {"anyOf": given}}, *given]}
 
 

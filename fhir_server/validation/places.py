@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/fhirpath.html  The value of a choice is named by its ste
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fhir_server.fhir.structures import Property, Structure, Structures
@@ -16,41 +16,43 @@ from fhir_server.validation.engine import Location
 class Place:
     """Where a location leads: `structure` is the one found there (None in a primitive), `declared` the last member.
 
-    `is_item` tells an item of an array from the array.
+    `is_item` tells an item of an array from the array; `node` is the JSON found there.
     """
 
     expression: str
     structure: Structure | None
     declared: Property | None
+    node: Any
     is_item: bool = False
 
 
 def place(structures: Structures, resource: Mapping[str, Any], location: Location) -> Place:
     """The place of a location in a resource of a known type."""
-    found: Any = resource
-    here = Place(str(resource["resourceType"]), structures.structure(str(resource["resourceType"])), None)
+    name = str(resource["resourceType"])
+    here = Place(name, structures.structure(name), None, resource)
     for step in location:
-        found = _child(found, step)
+        node = _child(here.node, step)
         if isinstance(step, int):
-            here = Place(f"{here.expression}[{step}]", here.structure, here.declared, is_item=True)
+            here = Place(f"{here.expression}[{step}]", here.structure, here.declared, node, is_item=True)
         else:
-            here = _member(structures, here, step)
-        if here.declared is not None and here.declared.structure == "Resource" and isinstance(found, dict):
-            here = Place(here.expression, _resource(structures, found), here.declared, here.is_item)
+            further = _member(structures, here, step, node)
+            if further is None:
+                return here
+            here = further
+        if here.declared is not None and here.declared.structure == "Resource" and isinstance(node, dict):
+            here = replace(here, structure=_resource(structures, node))
     return here
 
 
-def _member(structures: Structures, here: Place, step: str) -> Place:
+def _member(structures: Structures, here: Place, step: str, node: Any) -> Place | None:
     if here.structure is None:
-        return here
+        return None
     declared = here.structure.properties.get(step)
-    if declared is not None:
-        expression = f"{here.expression}.{declared.element.name}"
-        return Place(expression, structures.structure(declared.structure or ""), declared)
-    declared = here.structure.properties.get(step.removeprefix("_"))
+    name = declared.structure if declared else "Element"
+    declared = declared or here.structure.properties.get(step.removeprefix("_"))
     if declared is None:
-        return Place(here.expression, None, None)
-    return Place(f"{here.expression}.{declared.element.name}", structures.structure("Element"), declared)
+        return None
+    return Place(f"{here.expression}.{declared.element.name}", structures.structure(name or ""), declared, node)
 
 
 def _resource(structures: Structures, found: Mapping[str, Any]) -> Structure | None:

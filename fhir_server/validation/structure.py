@@ -11,14 +11,14 @@ from typing import Any
 from fhir_server.definitions import Definitions, schema
 from fhir_server.errors import Issue
 from fhir_server.fhir import json
-from fhir_server.validation import engine, walk, wording
+from fhir_server.validation import engine, kinds, walk, wording
 
 COUNTED_AT_MOST = 10_000
 """Issues beyond this are not even counted: a hostile body must not buy seconds of work."""
 
 
 class StructureValidator:
-    """The compiled schema and the names that the walk looks at; shared between threads."""
+    """The compiled schema and what the walk asks for; shared between threads."""
 
     def __init__(
         self, definitions: Definitions, *, max_issues: int = 100, compiled: engine.Engine | None = None
@@ -26,7 +26,7 @@ class StructureValidator:
         self._definitions = definitions
         self._max_issues = max_issues
         self._engine = compiled or engine.compiled(schema.build(definitions))
-        self._members = walk.Members.of(definitions.structures.values())
+        self._kinds = kinds.kinds(definitions)
 
     def issues(self, resource: Any) -> list[Issue]:
         """Every problem up to the maximum, then one issue that counts the rest; empty when the resource is sound."""
@@ -36,16 +36,12 @@ class StructureValidator:
         try:
             is_valid = self._engine.is_valid(resource)
         except ValueError:  # a number that keeps its own literal
-            return self._judged(json.plain(resource))
-        found = walk.problems(resource, self._members)
+            resource = json.plain(resource)
+            is_valid = self._engine.is_valid(resource)
+        found = walk.problems(resource, self._kinds)
         if is_valid and not found:
             return []
-        return self._reported(self._words(resource, found, is_valid=is_valid))
-
-    def _judged(self, resource: Any) -> list[Issue]:
-        found = walk.problems(resource, self._members)
-        is_valid = self._engine.is_valid(resource)
-        return self._reported(self._words(resource, found, is_valid=is_valid))
+        return self._reported(self._words(json.plain(resource), found, is_valid=is_valid))
 
     def _unfit(self, resource: Any) -> Issue | None:
         if not isinstance(resource, dict):
@@ -63,9 +59,7 @@ class StructureValidator:
         worded = (wording.of_fault(structures, resource, fault) for fault in faults)
         yield from chain.from_iterable(worded)
         for problem in found:
-            issue = wording.of_problem(structures, resource, problem)
-            if issue is not None:
-                yield issue
+            yield from wording.of_problem(structures, resource, problem)
 
     def _reported(self, issues: Iterator[Issue]) -> list[Issue]:
         shown: dict[Issue, None] = {}

@@ -1,23 +1,30 @@
 """What a schema cannot say, found in one walk over the resource.
 
 https://hl7.org/fhir/R4/domainresource.html#invs and https://hl7.org/fhir/R4/extensibility.html#Extension
-ele-1, ext-1, ref-1, dom-2 to dom-5, the narrative's XHTML, place holders in arrays of primitives, integers written as
-decimals. The walk runs on every write, also on resources that the schema refused: it must bear any JSON.
+ele-1, ext-1, the narrative's XHTML, place holders in arrays of primitives, integers written as decimals, the form of
+references and URNs. The walk runs on every write, also on what the schema refused: it must bear any JSON.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from fhir_server.fhir import narrative
 from fhir_server.fhir.json import JsonObject
-from fhir_server.fhir.structures import Structure
 from fhir_server.validation.engine import Location
+from fhir_server.validation.kinds import UNKNOWN, Kind, Member
+from fhir_server.validation.scope import Scope
 
-_LINK_TYPES = {"uri", "url", "canonical"}
-_INTEGER_TYPES = {"integer", "unsignedInt", "positiveInt"}
-_RESOURCE_MEMBERS = frozenset({"resource", "outcome"})
+_RESTFUL = re.compile(r"(?:https?://\S+/)?([A-Z][A-Za-z]+)/[A-Za-z0-9.\-]{1,64}(?:/_history/[A-Za-z0-9.\-]{1,64})?")
+_CONDITIONAL = re.compile(r"[A-Z][A-Za-z]+\?")
+_SPACE = re.compile(r"\s")
+_URN = re.compile(
+    r"urn:(?:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+|uuid:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|(?!oid:|uuid:).*)",
+    re.DOTALL,
+)
+_EXTENSIONS = frozenset({"extension", "modifierExtension"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +36,9 @@ class Problem:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
-    """Names of JSON members that the walk must look at, whatever structure they stand in."""
-
-    links: frozenset[str]
-    integers: frozenset[str]
-
-    @classmethod
-    def of(cls, structures: Iterable[Structure]) -> "Members":
-        """The names in a set of structures."""
-        declared = [found for structure in structures for found in structure.properties.values()]
-        return cls(
-            links=frozenset(found.name for found in declared if found.type in _LINK_TYPES) | {"reference"},
-            integers=frozenset(found.name for found in declared if found.type in _INTEGER_TYPES),
-        )
-
-
-@dataclass(slots=True)
-class _Scope:
-    """One resource with its contained ones: who is contained, and who points at whom."""
-
-    contained: dict[str, Location] = field(default_factory=dict)
-    pointers: list[tuple[str, str, Location]] = field(default_factory=list)
-
-
-def problems(resource: JsonObject, members: Members) -> list[Problem]:
+def problems(resource: JsonObject, kinds: Mapping[str, Kind]) -> list[Problem]:
     """Every broken rule, in document order, those that concern a whole resource last."""
-    walk = _Walk(members)
+    walk = _Walk(kinds)
     walk.resource(resource)
     return walk.found
 
@@ -64,82 +46,124 @@ def problems(resource: JsonObject, members: Members) -> list[Problem]:
 class _Walk:
     """The state of one walk; `trail` is the location of the node in hand."""
 
-    __slots__ = ("found", "integers", "links", "scope", "trail")
+    __slots__ = ("found", "kinds", "scope", "trail")
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, kinds: Mapping[str, Kind]) -> None:
         self.found: list[Problem] = []
         self.trail: list[str | int] = []
-        self.links = members.links
-        self.integers = members.integers
-        self.scope = _Scope()
+        self.kinds = kinds
+        self.scope = Scope()
 
     def resource(self, resource: JsonObject) -> None:
         """Walk a resource that is not contained in another, with its contained ones."""
-        outer, self.scope = self.scope, _Scope()
-        contained = resource.get("contained")
+        outer, self.scope = self.scope, Scope(tuple(self.trail))
+        self._node(resource, self._kind_of(resource))
+        contained = resource.get("contained", [])
         if isinstance(contained, list):
-            self._contained(contained)
-        self._node(resource)
-        if self.scope.contained or self.scope.pointers:
-            self._resolve()
+            self.scope.contain(contained)
+            self.found += [Problem(rule, location) for rule, location in self.scope.broken()]
         self.scope = outer
 
-    def _node(self, node: JsonObject) -> None:
+    def _kind_of(self, resource: JsonObject) -> Kind:
+        name = resource.get("resourceType")
+        return self.kinds.get(name, UNKNOWN) if isinstance(name, str) else UNKNOWN
+
+    def _node(self, node: JsonObject, kind: Kind) -> None:
         trail = self.trail
         for name, value in node.items():
-            kind = type(value)
-            if kind is str:
-                if name in self.links:
-                    if value[:1] == "#":
-                        self.scope.pointers.append((name, value, tuple(trail)))
+            given = type(value)
+            if given is str:
+                if name in kind.uris:
+                    self._uri(name, value, kind)
                 elif name == "div":
                     self._narrative(value)
-            elif kind is dict:
+            elif given is dict:
+                if name in kind.members:
+                    trail.append(name)
+                    self._child(node, name, value, kind.members[name])
+                    trail.pop()
+            elif given is list:
                 trail.append(name)
-                self._child(node, name, value)
+                self._items(node, name, value, kind)
                 trail.pop()
-            elif kind is list:
-                trail.append(name)
-                self._items(node, name, value)
-                trail.pop()
-            elif isinstance(value, Decimal) and name in self.integers:
+            elif isinstance(value, Decimal) and name in kind.integers and not _is_integer(value, name, kind):
                 self.found.append(Problem("integer", (*trail, name)))
 
-    def _child(self, node: JsonObject, name: str, value: JsonObject) -> None:
+    def _child(self, node: JsonObject, name: str, value: JsonObject, member: Member) -> None:
         if name[:1] == "_":
             if node.get(name[1:]) is None and "extension" not in value:
                 self._report("ele-1")
         elif len(value) == 1 and "id" in value:
             self._report("ele-1")
-        if name in _RESOURCE_MEMBERS and "resourceType" in value:
-            self.resource(value)
-        else:
-            self._node(value)
+        self._complex(name, value, member)
 
-    def _items(self, node: JsonObject, name: str, items: list[Any]) -> None:
+    def _complex(self, name: str, value: JsonObject, member: Member) -> None:
+        kind = member.kind
+        if kind.name == "Reference":
+            self._reference(value, member.targets)
+        elif kind.name == "Resource":
+            if name != "contained":
+                self.resource(value)
+                return
+            kind = self._kind_of(value)
+        self._node(value, kind)
+
+    def _items(self, node: JsonObject, name: str, items: list[Any], kind: Kind) -> None:
         trail = self.trail
-        is_extension = name in {"extension", "modifierExtension"}
+        member = kind.members.get(name)
+        is_extension = name in _EXTENSIONS
         for index, item in enumerate(items):
-            kind = type(item)
-            if kind is dict:
+            given = type(item)
+            if given is dict:
+                if member is None:
+                    continue
                 trail.append(index)
-                if is_extension and not (len(item) == 2 and "url" in item and "id" not in item):
-                    self._extension(item)
+                if is_extension:
+                    self._extension(item, nested=kind.name == "Extension")
                 elif len(item) == 1 and "id" in item:
                     self._lone_id(node, name, index)
-                self._node(item)
+                self._complex(name, item, member)
                 trail.pop()
-            elif kind is str:
-                if item[:1] == "#" and name in self.links:
-                    self.scope.pointers.append((name, item, tuple(trail)))
+            elif given is str:
+                if name in kind.uris:
+                    self._uri(name, item, kind)
             elif item is None:
                 self._place_holder(node, name, index)
-            elif isinstance(item, Decimal) and name in self.integers:
-                self.found.append(Problem("integer", (*trail, index)))
-        if name[:1] == "_" or "_" + name in node:
-            self._partners(node, name, items)
+            elif isinstance(item, Decimal) and name in kind.integers and not _is_integer(item, name, kind):
+                self._report("integer", at=index)
 
-    def _extension(self, item: JsonObject) -> None:
+    def _uri(self, name: str, text: str, kind: Kind) -> None:
+        first = text[:1]
+        if first == "#":
+            self.scope.point(text, (*self.trail, name), must_resolve=name in kind.canonicals)
+        elif first == "u" and not _URN.fullmatch(text) and text.startswith("urn:"):
+            self.found.append(Problem("urn", (*self.trail, name)))
+
+    def _reference(self, value: JsonObject, targets: frozenset[str] | None) -> None:
+        text = value.get("reference")
+        if type(text) is not str:
+            return
+        if text[:1] == "#":
+            self.scope.point(text, tuple(self.trail), must_resolve=True)
+        elif targets is None or text.partition("/")[0] not in targets:
+            self._strange_reference(text, targets)
+
+    def _strange_reference(self, text: str, targets: frozenset[str] | None) -> None:
+        restful = _RESTFUL.fullmatch(text)
+        if restful is not None:
+            if targets is not None and restful[1] in self.kinds and restful[1] not in targets:
+                self._report("target", ", ".join(sorted(targets)))
+        elif _SPACE.search(text):
+            self._report("reference")
+        elif _CONDITIONAL.match(text) and not self.scope.is_entry:
+            self._report("conditional")
+
+    def _extension(self, item: JsonObject, *, nested: bool) -> None:
+        url = item.get("url")
+        if not nested and isinstance(url, str) and ":" not in url:
+            self._report("extension-url")
+        if len(item) == 2 and "url" in item and "id" not in item:
+            return
         values = {name.removeprefix("_") for name in item if name.startswith(("value", "_value"))}
         if len(values) > 1:
             self._report("choice", "value[x]")
@@ -156,58 +180,19 @@ class _Walk:
         if _item(node.get(partner), index) is None:
             self._report("null", at=index)
 
-    def _partners(self, node: JsonObject, name: str, items: list[Any]) -> None:
-        partner = node.get(name[1:] if name[:1] == "_" else "_" + name)
-        if name[:1] == "_" and isinstance(partner, list) and len(partner) < len(items):
-            self._report("length")
-
     def _narrative(self, div: str) -> None:
         for note in narrative.problems(div):
             self.found.append(Problem("txt", (*self.trail, "div"), note))
 
-    def _contained(self, contained: list[Any]) -> None:
-        """dom-2, dom-4, dom-5 and the ids; the content is walked with the rest."""
-        for index, item in enumerate(contained):
-            if not isinstance(item, dict):
-                continue
-            self.trail += ["contained", index]
-            if "contained" in item:
-                self._report("dom-2")
-            meta = item.get("meta")
-            if isinstance(meta, dict):
-                if "versionId" in meta or "lastUpdated" in meta:
-                    self._report("dom-4")
-                if "security" in meta:
-                    self._report("dom-5")
-            name = item.get("id")
-            if not isinstance(name, str):
-                self._report("contained-id")
-            elif name in self.scope.contained:
-                self._report("contained-twice")
-            else:
-                self.scope.contained[name] = tuple(self.trail)
-            del self.trail[-2:]
-
-    def _resolve(self) -> None:
-        """ref-1 and dom-3: fragments lead to contained resources, and each of these is pointed at or points out."""
-        depth = len(self.trail)
-        used = set()
-        for name, text, location in self.scope.pointers:
-            inside = location[: depth + 2] if location[depth : depth + 1] == ("contained",) else None
-            target = text[1:]
-            if target in self.scope.contained:
-                used.add(self.scope.contained[target])
-            elif not target and inside is not None:
-                used.add(inside)
-            elif name == "reference":
-                self.found.append(Problem("ref-1", location))
-        for location in self.scope.contained.values():
-            if location not in used:
-                self.found.append(Problem("dom-3", location))
-
     def _report(self, rule: str, note: str = "", *, at: int | None = None) -> None:
         location = tuple(self.trail) if at is None else (*self.trail, at)
         self.found.append(Problem(rule, location, note))
+
+
+def _is_integer(value: Decimal, name: str, kind: Kind) -> bool:
+    """Whether the literal is an integer's: "-0" and very long ones are kept as Decimal too."""
+    text = str(value)
+    return text.isdigit() or (text[1:].isdigit() and name not in kind.unsigned)
 
 
 def _item(partner: Any, index: int) -> Any:

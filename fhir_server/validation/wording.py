@@ -31,22 +31,25 @@ _RULES = {
     "contained-id": ("required", "a contained resource must have an id"),
     "contained-twice": ("duplicate", "two contained resources have the same id"),
     "null": ("structure", "null may stand in an array only where its partner with or without '_' has something"),
-    "length": ("structure", "there are more extensions of items than items"),
+    "urn": ("value", "is not a valid urn:oid or urn:uuid"),
+    "reference": ("value", "a reference may not contain white space"),
+    "conditional": ("value", "a conditional reference may stand in a transaction only"),
+    "target": ("structure", "may refer to these types only: {note}"),
+    "extension-url": ("value", "the url of an extension must be absolute"),
     "integer": ("value", "must be a JSON number without fraction or exponent"),
     "txt": ("invariant", "narrative: {note}"),
 }
-_INTEGERS = {"integer", "unsignedInt", "positiveInt"}
 
 
-def of_problem(structures: Structures, resource: Any, problem: Problem) -> Issue | None:
-    """The issue of a broken rule; None when the element tables show that there is none."""
+def of_problem(structures: Structures, resource: Any, problem: Problem) -> Iterator[Issue]:
+    """The issue of a broken rule; none where the schema has said as much."""
     found = place(structures, resource, problem.location)
-    if problem.rule == "integer" and (found.declared is None or found.declared.type not in _INTEGERS):
-        return None
+    if problem.rule == "null" and not (found.declared and found.declared.is_primitive):
+        return
     code, text = _RULES[problem.rule]
     expression = found.expression + (".value" if problem.rule == "choice" else "")
     rule = problem.rule if "-" in problem.rule and problem.rule[-1].isdigit() else ""
-    return Issue("error", code, text.format(note=problem.note), (expression,), rule)
+    yield Issue("error", code, text.format(note=problem.note), (expression,), rule)
 
 
 def of_fault(structures: Structures, resource: Any, fault: Fault) -> Iterator[Issue]:
@@ -56,9 +59,26 @@ def of_fault(structures: Structures, resource: Any, fault: Fault) -> Iterator[Is
         for name in fault.names:
             yield _of_name(fault.keyword, found, name)
         return
-    say = _WORDS.get(fault.keyword, _other)
-    code, text, suffix = say(found, fault)
-    yield Issue("error", code, text, (found.expression + suffix,))
+    if fault.keyword == "oneOf":
+        yield from _of_choice(structures, found, fault)
+        return
+    code, text = _WORDS.get(fault.keyword, _other)(found)
+    concept, _, coding = found.expression.rpartition(".")
+    expression = concept if fault.keyword == "contains" and coding == "coding" else found.expression
+    yield Issue("error", code, text, (expression,))
+
+
+def _of_choice(structures: Structures, found: Place, fault: Fault) -> Iterator[Issue]:
+    """None given where one is required, or several; nothing where the schema has said that it is no object."""
+    if found.structure is None or not isinstance(found.node, dict):
+        return
+    element = list(schema.rules(found.structure))[fault.rule].element
+    names = [declared.name for declared in found.structure.properties.values() if declared.element is element]
+    if any(name in found.node or f"_{name}" in found.node for name in names):
+        text = f"only one {element.name}[x] is allowed"
+        yield Issue("error", "structure", text, (f"{found.expression}.{element.name}",))
+    else:
+        yield Issue("error", "required", f"{element.name}[x] is required", (found.expression,))
 
 
 def _of_name(keyword: str, found: Place, name: str) -> Issue:
@@ -69,54 +89,40 @@ def _of_name(keyword: str, found: Place, name: str) -> Issue:
     return Issue("error", "structure", f"{shown} is not an element of {owner}", (found.expression,))
 
 
-Words = tuple[str, str, str]
+Words = tuple[str, str]
 
 
-def _type(found: Place, _: Fault) -> Words:
+def _type(found: Place) -> Words:
     declared = found.declared
     if declared is None:
-        return "structure", "must be a JSON object", ""
+        return "structure", "must be a JSON object"
     if declared.element.max != 1 and not found.is_item:
-        return "structure", "must be a JSON array", ""
+        return "structure", "must be a JSON array"
     if found.structure is not None:
-        return "structure", f"must be a JSON object ({found.structure.name})", ""
-    return "value", f"must be {_JSON_TYPES.get(declared.type, 'a JSON string')} ({declared.type or 'element'})", ""
+        return "structure", f"must be a JSON object ({found.structure.name})"
+    return "value", f"must be {_JSON_TYPES.get(declared.type, 'a JSON string')} ({declared.type or 'element'})"
 
 
-def _pattern(found: Place, _: Fault) -> Words:
-    return "value", f"is not a valid {found.declared.type if found.declared else 'value'}", ""
+def _pattern(found: Place) -> Words:
+    return "value", f"is not a valid {found.declared.type if found.declared else 'value'}"
 
 
-def _enum(found: Place, _: Fault) -> Words:
+def _enum(found: Place) -> Words:
     if found.declared is None or found.declared.element.binding is None:
-        return "structure", "resourceType does not name a resource type of FHIR R4", ""
-    return "code-invalid", f"must be a code of {found.declared.element.binding}", ""
+        return "structure", "resourceType does not name a resource type of FHIR R4"
+    return "code-invalid", f"must be a code of {found.declared.element.binding}"
 
 
-def _range(found: Place, _: Fault) -> Words:
-    return "value", f"is out of the range of {found.declared.type if found.declared else 'its type'}", ""
+def _range(found: Place) -> Words:
+    return "value", f"is out of the range of {found.declared.type if found.declared else 'its type'}"
 
 
-def _none_given(found: Place, fault: Fault) -> Words:
-    return "required", f"{_choice(found, fault)}[x] is required", ""
-
-
-def _several_given(found: Place, fault: Fault) -> Words:
-    return "structure", f"only one {_choice(found, fault)}[x] is allowed", f".{_choice(found, fault)}"
-
-
-def _choice(found: Place, fault: Fault) -> str:
-    if found.structure is None:
-        return "value"
-    return list(schema.rules(found.structure))[fault.rule].element.name
-
-
-def _fixed(code: str, text: str) -> Callable[[Place, Fault], Words]:
-    return lambda _place, _fault: (code, text, "")
+def _fixed(code: str, text: str) -> Callable[[Place], Words]:
+    return lambda _found: (code, text)
 
 
 _other = _fixed("structure", "does not have the structure that FHIR defines")
-_WORDS: dict[str, Callable[[Place, Fault], Words]] = {
+_WORDS: dict[str, Callable[[Place], Words]] = {
     "type": _type,
     "pattern": _pattern,
     "enum": _enum,
@@ -124,8 +130,6 @@ _WORDS: dict[str, Callable[[Place, Fault], Words]] = {
     "contains": _fixed("code-invalid", "one coding must be from the value set that is required here"),
     "minimum": _range,
     "maximum": _range,
-    "anyOf": _none_given,
-    "oneOf": _several_given,
     "minItems": _fixed("structure", "an array may not be empty"),
     "maxItems": _fixed("structure", "the array has too many items"),
     "minProperties": _fixed("structure", "an object may not be empty"),
