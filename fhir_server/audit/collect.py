@@ -125,21 +125,19 @@ def _whole_lines(descriptor: int, position: int, size: int) -> list[bytes]:
 def _write(unit: UnitOfWork, batch: _Batch, now: int) -> Collected | None:
     if not events.advance(unit, batch.journal, tenant=_TENANT, start=batch.start, end=batch.end, now=now):
         return None
-    records, positions, damaged = [], [], 0
-    position = batch.start
+    position, damaged = batch.start, 0
     for line in batch.lines:
         try:
-            records.append(parse(line))
+            record = parse(line)
         except ValueError:
             # A disk's fault, not a writer's: what was here is lost, but that it was is kept.
             damaged += 1
-            records.append(AuditRecord(recorded=now, interaction="damaged", status=0, reason="journal"))
-        positions.append(position)
+            record = AuditRecord(recorded=now, interaction="damaged", status=0, reason="journal")
+        events.insert(unit, record, journal=batch.journal, place=position)
         position += len(line)
-    events.insert(unit, records, journal=batch.journal, positions=positions)
     if damaged:
         _LOG.error("audit journal %s: %d damaged lines", batch.journal, damaged)
-    return Collected(moved=len(records), damaged=damaged)
+    return Collected(moved=len(batch.lines), damaged=damaged)
 
 
 def _remove(path: Path, descriptor: int, position: int) -> Collected:

@@ -36,7 +36,7 @@ class DatabaseJournal:
         """Commit the record; raises Unavailable when the database does not take it in time."""
 
         def write(unit: UnitOfWork) -> None:
-            events.insert(unit, [record])
+            events.insert(unit, record)
 
         run_unit_of_work(
             self._database,
