@@ -15,9 +15,7 @@ from sqlalchemy import (
     Select,
     Table,
     bindparam,
-    exists,
     func,
-    literal_column,
     not_,
     select,
     tuple_,
@@ -32,6 +30,7 @@ from fhir_server.store.reading import columns_of
 from fhir_server.store.tables import RESOURCE
 from fhir_server.store.visibility import Predicate
 
+_Clauses = list[ColumnElement[bool]]
 _ROW_COLUMNS = frozenset({"tenant", "pk", "param", "updated"})
 
 
@@ -56,6 +55,8 @@ def page(shape: SearchShape, *, after: Nulls | None, limit: int, visible: Predic
     if not ordering.is_by_time:
         return _sorted_page(walk, ordering, after, limit)
     keys = walk.values(ordering)
+    if _looks_up_ids(shape.conditions):  # SQLite would rather walk the whole type in its order
+        keys = [key + number(0) for key in keys]
     found: Select[Any] = (
         select(*columns_of(walk.resource), *_labelled(keys)).select_from(walk.source).where(*walk.conditions)
     )
@@ -67,7 +68,7 @@ def page(shape: SearchShape, *, after: Nulls | None, limit: int, visible: Predic
 def total(shape: SearchShape, *, limit: int | None, visible: Predicate) -> Select[Any]:
     """How many match; counting stops at a limit."""
     walk = _walk(shape, visible)
-    found: Select[Any] = select(literal_column("1").label("one")).select_from(walk.source).where(*walk.conditions)
+    found: Select[Any] = select(number(1).label("one")).select_from(walk.source).where(*walk.conditions)
     counted = found if limit is None else found.limit(number(limit))
     return select(func.count()).select_from(counted.subquery("matches"))
 
@@ -97,26 +98,31 @@ def _walk(shape: SearchShape, visible: Predicate) -> _Walk:
     if driver is None:
         source: FromClause = resource
         by: FromClause = resource
-        start: tuple[ColumnElement[bool], ...] = (resource.c.type == number(shape.type_number),)
+        start, once = [resource.c.type == number(shape.type_number)], []
     else:
         by = _table(shape.conditions[driver]).alias("driver")
         source = by.join(resource, resource.c.pk == by.c.pk)
-        start = _driving(shape.conditions[driver], driver, by)
-    probes = (
+        start, once = _driving(shape.conditions[driver], driver, by)
+    probes = [
         conditions.clause(condition, place, by, resource)
         for place, condition in enumerate(shape.conditions)
         if place != driver
-    )
-    every = (by.c.tenant == bindparam("tenant"), *start, *probes, not_(resource.c.deleted), visible.clause(resource))
-    return _Walk(source, by, resource, every)
+    ]
+    shown = [not_(resource.c.deleted), visible.clause(resource)]
+    return _Walk(source, by, resource, (by.c.tenant == bindparam("tenant"), *start, *probes, *once, *shown))
 
 
 def _driver(shapes: tuple[ConditionShape, ...]) -> int | None:
     """The place of the condition to walk by: an equality with one value, of the kind that selects the fewest."""
-    if any(shape.kind == "id" and shape.sense == "match" for shape in shapes):
-        return None  # an id is more selective than anything
+    if _looks_up_ids(shapes):
+        return None
     able = [place for place, shape in enumerate(shapes) if _can_drive(shape)]
     return min(able, key=lambda place: KINDS[shapes[place].kind].rank) if able else None
+
+
+def _looks_up_ids(shapes: tuple[ConditionShape, ...]) -> bool:
+    """Whether the search names its resources: nothing is more selective."""
+    return any(shape.kind == "id" and shape.sense == "match" for shape in shapes)
 
 
 def _can_drive(shape: ConditionShape) -> bool:
@@ -126,19 +132,19 @@ def _can_drive(shape: ConditionShape) -> bool:
     return kind.table is not None and kind.sort_column in conditions.form_of(shape.kind, shape.counts[0][0]).columns
 
 
-def _driving(shape: ConditionShape, place: int, row: FromClause) -> tuple[ColumnElement[bool], ...]:
-    """What selects the driving rows, one for each resource."""
-    selected = (row.c.param == number(shape.number), conditions.matches(shape, place, row))
+def _driving(shape: ConditionShape, place: int, row: FromClause) -> tuple[_Clauses, _Clauses]:
+    """What selects the driving rows, and what keeps one of them for each resource."""
+    selected = [row.c.param == number(shape.number), conditions.matches(shape, place, row)]
     form = conditions.form_of(shape.kind, shape.counts[0][0])
     if form.is_unique:
-        return selected
+        return selected, []
     # The same code of two systems, the same id of two types: the first row stands for the resource.
     table = _table(shape)
     other = table.alias("other")
     differing = [c.name for c in table.columns if c.name not in {*_ROW_COLUMNS, *form.columns, *form.fixed}]
     earlier = tuple_(*(other.c[name] for name in differing)) < tuple_(*(row.c[name] for name in differing))
     same = (other.c.pk == row.c.pk, other.c.param == number(shape.number), conditions.matches(shape, place, other))
-    return (*selected, not_(exists().select_from(other).where(*same, earlier)))
+    return selected, [not_(select(number(1)).select_from(other).where(*same, earlier).exists())]
 
 
 def _table(shape: ConditionShape) -> Table:

@@ -13,11 +13,11 @@ from sqlalchemy import (
     Integer,
     and_,
     bindparam,
-    exists,
     false,
     literal_column,
     not_,
     or_,
+    select,
     true,
 )
 
@@ -53,10 +53,10 @@ def clause(shape: ConditionShape, place: int, by: FromClause, resource: FromClau
     if kind.table is None:
         return _on_resource(shape, place, by if shape.kind == "updated" else resource)
     row = kind.table.alias(f"row_{place}")
-    probe = exists().select_from(row).where(row.c.pk == by.c.pk, row.c.param == number(shape.number))
+    probe = select(number(1)).select_from(row).where(row.c.pk == by.c.pk, row.c.param == number(shape.number))
     if shape.sense in {"match", "not"}:
         probe = probe.where(matches(shape, place, row))
-    return probe if shape.sense in {"match", "present"} else not_(probe)
+    return probe.exists() if shape.sense in {"match", "present"} else not_(probe.exists())
 
 
 def _on_resource(shape: ConditionShape, place: int, row: FromClause) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ not included, as if it were not there. References to other servers are skipped.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, bindparam, not_, or_, select
+from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, bindparam, not_, or_, select, true
 
 from fhir_server.search.conditions import number
 from fhir_server.search.kinds.kind import text
@@ -22,19 +22,16 @@ def included(inclusions: Sequence[Inclusion], *, limit: int, visible: Predicate)
     """What the matches refer to: their keys are in the parameter "pks"."""
     row, target = INDEX_REFERENCE.alias("row"), RESOURCE.alias("target")
     pointed_at = and_(
-        target.c.tenant == row.c.tenant, target.c.type == row.c.target_type, target.c.resource_id == row.c.target_id
+        target.c.tenant == bindparam("tenant"),
+        target.c.type == row.c.target_type,
+        target.c.resource_id == row.c.target_id,
     )
     wanted = (
-        select(target.c.pk)
+        select(_key(target))
         .distinct()
         .join_from(row, target, pointed_at)
         .where(is_one_of(row.c.pk, "pks"), _followed(inclusions, row), row.c.target_base == text(""))
-        .where(
-            row.c.tenant == bindparam("tenant"),
-            not_(target.c.deleted),
-            not_(is_one_of(target.c.pk, "pks")),
-            visible.clause(target),
-        )
+        .where(not_(target.c.deleted), not_(is_one_of(target.c.pk, "pks")), visible.clause(target))
     )
     return _stored(wanted, limit)
 
@@ -43,7 +40,7 @@ def including(inclusions: Sequence[Inclusion], *, limit: int, visible: Predicate
     """What refers to the matches: their ids are in the parameter "ids", their keys in "pks"."""
     row, source = INDEX_REFERENCE.alias("row"), RESOURCE.alias("source")
     wanted = (
-        select(source.c.pk)
+        select(_key(source))
         .distinct()
         .join_from(row, source, source.c.pk == row.c.pk)
         .where(is_one_of(row.c.target_id, "ids"), _followed(inclusions, row), row.c.target_base == text(""))
@@ -57,16 +54,19 @@ def including(inclusions: Sequence[Inclusion], *, limit: int, visible: Predicate
     return _stored(wanted, limit)
 
 
-def _followed(inclusions: Sequence[Inclusion], row: Any) -> ColumnElement[bool]:
+def _followed(inclusions: Sequence[Inclusion], row: FromClause) -> ColumnElement[bool]:
     """The reference parameters to follow, each to a type or to any."""
-    return or_(
-        *(
-            and_(row.c.param == number(i.number), row.c.target_type == number(i.target_type))
-            if i.target_type
-            else row.c.param == number(i.number)
-            for i in inclusions
-        )
+    parameters = row.c.param.in_([number(n) for n in sorted({i.number for i in inclusions})])
+    wanted = (
+        and_(row.c.param == number(i.number), row.c.target_type == number(i.target_type) if i.target_type else true())
+        for i in inclusions
     )
+    return and_(parameters, or_(*wanted))
+
+
+def _key(resource: FromClause) -> ColumnElement[int]:
+    """The key as an expression: for a bare column SQLite would rather read all resources in its order."""
+    return (resource.c.pk + number(0)).label("pk")
 
 
 def _stored(wanted: Select[Any], limit: int) -> Select[Any]:
