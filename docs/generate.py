@@ -8,7 +8,7 @@ from fhir_server.cli.settings import rows
 from fhir_server.definitions import Definitions, load
 from fhir_server.interactions.perform import HANDLERS
 from fhir_server.interactions.routes import INTERACTION_OF, ROUTES, Route
-from fhir_server.search import supported_parameters
+from fhir_server.search.extract import ON_RESOURCE, is_indexed
 from fhir_server.settings import PREFIX, Settings
 
 FOLDER = Path(__file__).parent
@@ -52,10 +52,7 @@ def interactions_page(definitions: Definitions) -> str:
 
 def search_page(definitions: Definitions) -> str:
     """docs/search-parameters.md."""
-    listed = (
-        (f"`{name}`", ", ".join(f"{p.code} ({p.kind})" for p in supported_parameters(definitions, name)))
-        for name in sorted(definitions.server)
-    )
+    listed = ((f"`{name}`", _parameters(definitions, name)) for name in sorted(definitions.server))
     return _page(
         "Search parameters",
         "The parameters that each type can be searched by. Any other is refused with a 400 that names it, or, with\n"
@@ -88,6 +85,11 @@ def main(arguments: Sequence[str]) -> int:
     for name, page in PAGES.items():
         (FOLDER / name).write_text(page(definitions), encoding="utf-8")
     return 0
+
+
+def _parameters(definitions: Definitions, type_name: str) -> str:
+    known = definitions.search_parameters[type_name].values()
+    return ", ".join(f"{p.code} ({p.kind})" for p in known if is_indexed(p) or p.code in ON_RESOURCE)
 
 
 def _route(route: Route) -> tuple[str, ...]:

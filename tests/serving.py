@@ -47,8 +47,8 @@ class Served:
 
     def children(self) -> list[int]:
         """The processes that the server has started (Linux)."""
-        told = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
-        return [int(pid) for pid in told.split()]
+        told = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return [int(pid) for path in told for pid in path.read_text(encoding="ascii").split()]
 
 
 @contextlib.contextmanager

@@ -79,7 +79,9 @@ def prepare_database(settings: Settings) -> None:
 def run(settings: Settings) -> None:
     """Serve until a signal comes."""
     from fhir_server.cli.background import Background
+    from fhir_server.telemetry import configure_logging
 
+    configure_logging(settings.log_level)
     metrics_folder = tempfile.mkdtemp(prefix="fhir-server-metrics-")
     # Worker processes, the background worker and prometheus-client take these from the environment.
     os.environ.update(as_environment(settings), PROMETHEUS_MULTIPROC_DIR=metrics_folder)
