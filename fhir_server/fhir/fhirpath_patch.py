@@ -12,8 +12,8 @@ from typing import Any
 from fhir_server.errors import BadRequest, FhirError, Unprocessable
 from fhir_server.fhir.element_path import Locator, Node, Step, named, steps_of
 from fhir_server.fhir.json import JsonObject
-from fhir_server.fhir.patch_value import PatchValue, built, member_for, put_single, value_of
-from fhir_server.fhir.siblings import pairs_of, put_pairs
+from fhir_server.fhir.patch_value import PatchValue, built, member_for, value_of
+from fhir_server.fhir.siblings import pairs_of, put_pairs, put_single
 from fhir_server.fhir.structures import Property, Structures
 
 MAX_OPERATIONS = 200

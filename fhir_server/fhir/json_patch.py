@@ -16,7 +16,7 @@ from fhir_server.fhir.json import JsonObject
 
 MAX_OPERATIONS = 1_000
 MAX_DEPTH = 64
-MAX_COPIED_VALUES = 100_000
+MAX_COPIED_VALUES = 20_000
 SHOWN_PATH_LENGTH = 200
 
 _REQUIRED = {

@@ -11,7 +11,7 @@ from typing import Any
 from fhir_server.errors import BadRequest
 from fhir_server.fhir.element_path import named
 from fhir_server.fhir.json import JsonObject
-from fhir_server.fhir.siblings import pairs_of, put_pairs
+from fhir_server.fhir.siblings import pairs_of, put_pairs, put_single
 from fhir_server.fhir.structures import Property, Structure, Structures
 
 
@@ -82,12 +82,3 @@ def _put(made: JsonObject, found: Property, value: Any, sibling: Any, place: str
         raise BadRequest(f"'{found.name}' does not repeat", expression=(place,))
     else:
         put_single(made, found.name, value, sibling)
-
-
-def put_single(owner: JsonObject, name: str, value: Any, sibling: Any) -> None:
-    """Store the value and the sibling of an element that does not repeat; None removes either."""
-    for member, content in ((name, value), ("_" + name, sibling)):
-        if content is not None:
-            owner[member] = content
-        else:
-            owner.pop(member, None)

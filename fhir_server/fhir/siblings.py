@@ -27,6 +27,15 @@ def put_pairs(owner: JsonObject, name: str, pairs: list[Pair]) -> None:
     _put(owner, "_" + name, [sibling for _, sibling in pairs])
 
 
+def put_single(owner: JsonObject, name: str, value: Any, sibling: Any) -> None:
+    """Store the value and the sibling of an element that does not repeat; None removes either."""
+    for member, content in ((name, value), ("_" + name, sibling)):
+        if content is not None:
+            owner[member] = content
+        else:
+            owner.pop(member, None)
+
+
 def _put(owner: JsonObject, name: str, items: list[Any]) -> None:
     if any(item is not None for item in items):
         owner[name] = items

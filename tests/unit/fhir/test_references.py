@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_server.fhir.references import Reference, parse, rewrite, visit
+from fhir_server.fhir.structures import Structures
 
 
 @pytest.mark.parametrize(
@@ -123,3 +124,31 @@ def test_links_with_escaped_characters_are_compared_unescaped() -> None:
 def test_a_hostile_narrative_takes_linear_time(piece: str) -> None:
     resource = {"text": {"status": "generated", "div": piece * 50_000}}
     assert rewrite(resource, lambda text: None) is resource
+
+
+def test_with_the_structures_links_of_other_types_are_rewritten_too(structures: Structures) -> None:
+    resource = {
+        "resourceType": "QuestionnaireResponse",
+        "questionnaire": "urn:uuid:1",
+        "identifier": {"system": "urn:uuid:1", "value": "urn:uuid:1"},
+        "contained": [{"resourceType": "Questionnaire", "url": "urn:uuid:1", "derivedFrom": ["urn:uuid:1"]}],
+        "item": [{"linkId": "urn:uuid:1", "answer": [{"valueUri": "urn:uuid:1"}, {"valueString": "urn:uuid:1"}]}],
+        "_questionnaire": {"extension": [{"url": "u", "valueUrl": "http://x.example/Patient/1"}]},
+        "subject": {"reference": "Patient?a=b"},
+    }
+    links = {"urn:uuid:1": "A/1", "http://x.example/Patient/1": "Patient/2", "Patient?a=b": "Patient/3"}
+    assert rewrite(resource, links.get, structures) == {
+        "resourceType": "QuestionnaireResponse",
+        "questionnaire": "urn:uuid:1",
+        "identifier": {"system": "A/1", "value": "urn:uuid:1"},
+        "contained": [{"resourceType": "Questionnaire", "url": "A/1", "derivedFrom": ["urn:uuid:1"]}],
+        "item": [{"linkId": "urn:uuid:1", "answer": [{"valueUri": "A/1"}, {"valueString": "urn:uuid:1"}]}],
+        "_questionnaire": {"extension": [{"url": "u", "valueUrl": "Patient/2"}]},
+        "subject": {"reference": "Patient/3"},
+    }
+
+
+def test_repeating_links_are_rewritten_one_by_one(structures: Structures) -> None:
+    resource = {"resourceType": "Patient", "extension": [{"url": "u", "valueAttachment": {"url": "urn:uuid:1"}}] * 2}
+    changed = rewrite(resource, {"urn:uuid:1": "Binary/1"}.get, structures)
+    assert [e["valueAttachment"]["url"] for e in changed["extension"]] == ["Binary/1", "Binary/1"]
