@@ -14,12 +14,12 @@ from sqlalchemy import ClauseElement
 
 from fhir_server.definitions import Definitions
 from fhir_server.errors import BadRequest, Issue
-from fhir_server.search import compile as compiler
-from fhir_server.search import conditions, cursor, includes, order
-from fhir_server.search.parse import parse, query_text
+from fhir_server.search import cursor
+from fhir_server.search.parse import RESULT, parse, query_text
 from fhir_server.search.plan import Search
 from fhir_server.search.request import SearchRequest
 from fhir_server.search.resolve import Understanding, resolve
+from fhir_server.search.sql import conditions, includes, matches, order
 from fhir_server.settings import Settings
 from fhir_server.store.reading import COLUMNS, stored
 from fhir_server.store.statements import Rows
@@ -102,12 +102,13 @@ def search(
 ) -> Page:
     """One page; `now` is the clock in epoch microseconds. Raises BadRequest for what does not fit."""
     found = resolve(request, Understanding(definitions, settings.fhir_base, now))
-    binding = f"{paging.caller}\n{tenant}\n{request.type_name}?{request.self_query}"
-    after = _opened(request.cursor, paging.key, binding)
+    # The size of pages and what comes with them may change on the way; what is searched, and by whom, may not.
+    binding = repr((paging.caller, tenant, request.type_name, request.criteria, request.sort))
+    after = cursor.opened(request.cursor, key=paging.key, binding=binding) if request.cursor else None
     with _one_state(rows, several=_needs_several(request)) as state:
         asking = _Asking(state, found, tenant, visible)
-        matches, last = _matches(asking, after, request.count)
-        included, too_many = _included(asking, matches, settings.max_includes)
+        found_matches, last = _matches(asking, after, request.count)
+        included, too_many = _included(asking, found_matches, settings.max_includes)
         total = _total(asking, request.total, settings.total_cap)
     warnings = list(request.warnings)
     if too_many:
@@ -118,7 +119,7 @@ def search(
         warnings.append(Issue("information", "incomplete", text))
     following = None if last is None else cursor.sealed(last, key=paging.key, binding=binding)
     return Page(
-        matches=matches,
+        matches=found_matches,
         included=included,
         total=total,
         self_query=_query(request, request.cursor),
@@ -139,15 +140,14 @@ def find_matches(
     limit: int = 2,
 ) -> list[Stored]:
     """The newest resources that criteria select, for conditional interactions; raises BadRequest."""
+    other = next((name for name, _ in criteria if name.partition(":")[0] in RESULT - {"_format", "_pretty"}), None)
+    if other is not None:
+        raise BadRequest(f"{other[:60]} selects nothing; criteria are search parameters only", code="value")
     request = read_request(type_name, criteria, definitions=definitions, settings=settings, lenient=False)
     if not request.criteria:
         raise BadRequest("the criteria select nothing in particular; give at least one search parameter")
     found = resolve(request, Understanding(definitions, settings.fhir_base, 0))
     return _matches(_Asking(rows, found, tenant, visible), None, limit)[0]
-
-
-def _opened(text: str, key: bytes, binding: str) -> order.Place | None:
-    return cursor.opened(text, key=key, binding=binding) if text else None
 
 
 def _query(request: SearchRequest, position: str) -> str:
@@ -175,7 +175,7 @@ def _matches(asking: _Asking, after: order.Place | None, count: int) -> tuple[li
     shape, nulls = asking.search.shape, None if after is None else tuple(value is None for value in after)
     found = asking.select(
         ("page", shape, nulls, count),
-        lambda: compiler.page(shape, after=nulls, limit=count + 1, visible=asking.visible),
+        lambda: matches.page(shape, after=nulls, limit=count + 1, visible=asking.visible),
         {**conditions.operands(asking.search.conditions), **order.operands(after)},
     )
     place = None
@@ -185,13 +185,13 @@ def _matches(asking: _Asking, after: order.Place | None, count: int) -> tuple[li
     return [stored(row[: len(COLUMNS)]) for row in found[:count]], place
 
 
-def _included(asking: _Asking, matches: list[Stored], limit: int) -> tuple[list[Stored], bool]:
+def _included(asking: _Asking, including: list[Stored], limit: int) -> tuple[list[Stored], bool]:
     """What the matches include, none of it twice nor a match, and whether that was too much."""
     search, visible = asking.search, asking.visible
     found: dict[int, Stored] = {}
-    parameters = {"pks": [m.pk for m in matches], "ids": [m.resource_id for m in matches]}
+    parameters = {"pks": [m.pk for m in including], "ids": [m.resource_id for m in including]}
     for inclusions, build in ((search.includes, includes.included), (search.revincludes, includes.including)):
-        if matches and inclusions:
+        if including and inclusions:
             statement = partial(build, inclusions, limit=limit + 1, visible=visible)
             rows = asking.select((build.__name__, inclusions, limit), statement, parameters)
             found.update((row[0], stored(row)) for row in rows)
@@ -206,7 +206,7 @@ def _total(asking: _Asking, wanted: str, cap: int) -> int | None:
     limit = cap + 1 if wanted == "estimate" else None
     rows = asking.select(
         ("total", replace(shape, order=()), limit),
-        lambda: compiler.total(shape, limit=limit, visible=asking.visible),
+        lambda: matches.total(shape, limit=limit, visible=asking.visible),
         conditions.operands(asking.search.conditions),
     )
     counted: int = rows[0][0]

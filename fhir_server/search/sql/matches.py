@@ -21,11 +21,11 @@ from sqlalchemy import (
     tuple_,
 )
 
-from fhir_server.search import conditions
-from fhir_server.search.conditions import number
 from fhir_server.search.kinds import KINDS
-from fhir_server.search.order import Nulls, Ordering
 from fhir_server.search.plan import ConditionShape, SearchShape
+from fhir_server.search.sql import conditions
+from fhir_server.search.sql.conditions import number
+from fhir_server.search.sql.order import Nulls, Ordering
 from fhir_server.store.reading import columns_of
 from fhir_server.store.tables import RESOURCE
 from fhir_server.store.visibility import Predicate
@@ -98,7 +98,7 @@ def _walk(shape: SearchShape, visible: Predicate) -> _Walk:
     if driver is None:
         source: FromClause = resource
         by: FromClause = resource
-        start, once = [resource.c.type == number(shape.type_number)], []
+        start, once = [resource.c.type == number(shape.type_number)], list[ColumnElement[bool]]()
     else:
         by = _table(shape.conditions[driver]).alias("driver")
         source = by.join(resource, resource.c.pk == by.c.pk)

@@ -22,9 +22,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from fhir_server.search.conditions import number
 from fhir_server.search.kinds import KINDS
 from fhir_server.search.plan import OrderKey
+from fhir_server.search.sql.conditions import number
 
 Place = Sequence[str | int | None]
 Nulls = tuple[bool, ...]

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, bindparam, not_, or_, select, true
 
-from fhir_server.search.conditions import number
 from fhir_server.search.kinds.kind import text
 from fhir_server.search.plan import Inclusion
+from fhir_server.search.sql.conditions import number
 from fhir_server.store.reading import columns_of
 from fhir_server.store.statements import is_one_of
 from fhir_server.store.tables import INDEX_REFERENCE, RESOURCE
