@@ -5,6 +5,7 @@ memory. So nothing built there may hold a connection, an open journal or a threa
 """
 
 import ctypes
+import gc
 import os
 import shutil
 import signal
@@ -102,6 +103,9 @@ def _built(settings: Settings) -> Application:
     application = create_application(settings)
     # No process may use a connection that another one opened.
     application.extensions["fhir_server"].database.close()
+    # What lives as long as the process is not looked through by each worker's collector, and stays shared.
+    gc.collect()
+    gc.freeze()
     return application
 
 
