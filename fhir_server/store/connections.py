@@ -46,14 +46,15 @@ class ThreadConnections(Generic[C]):
         return self._opened() if found is None else found
 
     def _opened(self) -> C:
-        connection = self._connect()
-        self._local.connection = connection
         with self._lock:
             ended = [c for thread, c in self._all if not thread.is_alive()]
             self._all = [(thread, c) for thread, c in self._all if thread.is_alive()]
-            self._all.append((threading.current_thread(), connection))
         for old in ended:
             old.close()
+        connection = self._connect()
+        self._local.connection = connection
+        with self._lock:
+            self._all.append((threading.current_thread(), connection))
         return connection
 
     def drop(self, connection: C) -> None:

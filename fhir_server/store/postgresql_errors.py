@@ -29,8 +29,8 @@ class ConnectionLost(Exception):
         self.told = told
 
 
-def of_result(result: PGresult) -> Exception:
-    """The error of a failed result."""
+def of_result(result: PGresult, *, is_last: bool = True) -> Exception:
+    """The error of a failed result; `is_last` when no other statement was sent after its own."""
     state = (result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) or b"").decode()
     if state in {CONFLICT, _UNIQUE}:
         return WriteConflict("another writer was first")
@@ -39,7 +39,7 @@ def of_result(result: PGresult) -> Exception:
     if state == _CANCELED:
         return Unavailable("the database took longer than the time limit; ask for less, or try again")
     if state in _SESSION_ENDED or state.startswith("08") or not state:
-        return ConnectionLost()
+        return ConnectionLost(told=bool(state) and not is_last)
     if state[:2] in _UNAVAILABLE_CLASSES or state == _READ_ONLY:
         return Unavailable("the database cannot be read or written at the moment")
     return psycopg.errors.error_from_result(result)

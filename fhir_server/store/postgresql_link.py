@@ -7,6 +7,7 @@ interpreter's lock.
 
 import select
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -92,37 +93,37 @@ class PostgresqlLink:
         """
         fresh: list[str] = []
         try:
-            results = self._run_all(steps, fresh)
+            sent = self._send_all(steps, fresh)
+            results = self._receive()
         except psycopg.OperationalError as error:
             raise ConnectionLost from error
-        failed = next((place for place, r in enumerate(results) if r.status not in _GOOD), None)
-        if failed is None:
-            return results
-        for text in fresh:
-            self._prepared.pop(text, None)
-        failure = of_result(results[failed])
-        if isinstance(failure, ConnectionLost):
-            failure.told = failed < len(results) - 1
-        raise failure
+        for place, result in enumerate(results):
+            if result.status not in _GOOD:
+                for text in fresh:
+                    del self._prepared[text]
+                raise of_result(result, is_last=place == len(sent) - 1)
+        if len(results) < len(sent):
+            raise ConnectionLost
+        return [result for result, is_answer in zip(results, sent, strict=True) if is_answer]
 
-    def _run_all(self, steps: Iterable[Step], fresh: list[str]) -> list[PGresult]:
+    def _send_all(self, steps: Iterable[Step], fresh: list[str]) -> list[bool]:
+        """For each message sent, whether its result answers a step; what it prepares goes to `fresh`, too."""
         pgconn = self._pgconn
         pgconn.enter_pipeline_mode()
-        is_answer: list[bool] = []
+        sent: list[bool] = []
         for text, values in steps:
             name = self._prepared.get(text)
             if name is None:
                 name = self._named(text)
                 fresh.append(text)
                 pgconn.send_prepare(name, text.encode())
-                is_answer.append(False)
+                sent.append(False)
             pgconn.send_query_prepared(name, [v for v, _ in values], [f for _, f in values], pq.Format.BINARY)
-            is_answer.append(True)
+            sent.append(True)
             self._send()
         pgconn.pipeline_sync()
         self._send()
-        results = self._receive()
-        return [r for r, wanted in zip(results, is_answer, strict=True) if wanted or r.status not in _GOOD]
+        return sent
 
     def _send(self) -> None:
         while self._pgconn.flush():
@@ -133,17 +134,19 @@ class PostgresqlLink:
             self._poll.modify(self._pgconn.socket, select.POLLIN)
 
     def _receive(self) -> list[PGresult]:
-        """The results up to the end of the pipeline; when the session ends before, the last ones are failures."""
+        """The results up to the end of the pipeline, fewer if the session ended before."""
         pgconn = self._pgconn
         results: list[PGresult] = []
         while True:
             while pgconn.is_busy():
                 self._poll.poll()
-                pgconn.consume_input()
+                # A server that ends the session says why before it closes; libpq gives that as a last result.
+                with suppress(psycopg.OperationalError):
+                    pgconn.consume_input()
             result = pgconn.get_result()
             if result is None:
                 if pgconn.status == pq.ConnStatus.BAD:
-                    raise ConnectionLost
+                    return results
             elif result.status == pq.ExecStatus.PIPELINE_SYNC:
                 pgconn.exit_pipeline_mode()
                 return results
@@ -178,13 +181,8 @@ class PostgresqlLink:
         return loader.load_rows(0, result.ntuples, tuple)
 
     def is_stale(self) -> bool:
-        """Whether the server has ended the session while nothing was asked of it."""
-        if self._poll.poll(0):
-            try:
-                self._pgconn.consume_input()
-            except psycopg.OperationalError:
-                return True
-        return self._pgconn.status == pq.ConnStatus.BAD
+        """Whether the server has ended the session: it says something though nothing was asked."""
+        return bool(self._poll.poll(0)) or self._pgconn.status == pq.ConnStatus.BAD
 
     def roll_back(self) -> bool:
         """End the transaction, if there is one; False when the connection is of no use any more."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import BindParameter, ClauseElement, ColumnElement, Text, any_, bindparam, func, select
+from sqlalchemy import BindParameter, ClauseElement, ColumnElement, Text, TextClause, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
@@ -68,7 +68,7 @@ class is_one_of(ColumnElement[bool]):  # noqa: N801 (reads as the function that 
         self.column = column
         self.name = name
 
-    def self_group(self, against: Any = None) -> ColumnElement[Any]:  # noqa: ARG002
+    def self_group(self, against: Any = None) -> ColumnElement[Any]:
         """A condition as it is: SQLite could not use an index for `... = 1`."""
         return self
 
@@ -109,7 +109,13 @@ def compiled(dialect: Dialect, statement: ClauseElement) -> Sql:
     expanded = result.construct_expanded_state(required)
     defaults = {name: value for name, value in expanded.parameters.items() if name not in required}
     lists = tuple(name for name, parameter in result.binds.items() if isinstance(parameter.type, ARRAY))
-    return Sql(expanded.statement, tuple(expanded.positiontup or ()), defaults, lists, statement.is_dml)
+    return Sql(expanded.statement, tuple(expanded.positiontup or ()), defaults, lists, _writes(statement))
+
+
+def _writes(statement: ClauseElement) -> bool:
+    if isinstance(statement, TextClause):
+        return not statement.text.lstrip().upper().startswith("SELECT")
+    return statement.is_dml
 
 
 class StatementCache:

@@ -119,5 +119,4 @@ def test_broken_rules_are_found(database: Database) -> None:
 def spoil(database: Database, statement: str, **parameters: Any) -> None:
     """Change rows behind the server's back."""
     with database.unit_of_work(tenant=TENANT, now=NOW) as uow:
-        uow.enter_write_order()
         uow.rows(uow.sql(sa.text(statement)), parameters)
