@@ -12,7 +12,7 @@ from fhir_server.fhir.json import JsonObject, dump
 from fhir_server.interactions.context import Context, Core
 from fhir_server.interactions.request import Answer, Request
 from fhir_server.interactions.routes import INTERACTION_OF, ROUTES, Match
-from fhir_server.search import includes_of, supported_parameters
+from fhir_server.search.extract import ON_RESOURCE, is_indexed
 from fhir_server.version import VERSION
 
 FORMATS = ("application/fhir+json", "json", "application/fhir+xml", "xml")
@@ -100,14 +100,12 @@ def _offered(core: Core, on: frozenset[str]) -> Sequence[str]:
 
 
 def _search(core: Core, name: str) -> JsonObject:
-    include, reverse = includes_of(core.definitions, name)
+    profile = core.definitions.server[name]
     found: JsonObject = {}
-    if include:
-        found["searchInclude"] = list(include)
-    if reverse:
-        found["searchRevInclude"] = list(reverse)
-    parameters = supported_parameters(core.definitions, name)
-    found["searchParam"] = [
-        {"name": p.code, "type": p.kind} | ({"definition": p.url} if p.url else {}) for p in parameters
-    ]
+    if profile.search_includes:
+        found["searchInclude"] = list(profile.search_includes)
+    if profile.search_rev_includes:
+        found["searchRevInclude"] = list(profile.search_rev_includes)
+    taken = (p for p in core.definitions.search_parameters[name].values() if is_indexed(p) or p.code in ON_RESOURCE)
+    found["searchParam"] = [{"name": p.code, "type": p.kind} | ({"definition": p.url} if p.url else {}) for p in taken]
     return found

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from fhir_server.errors import BadRequest, PreconditionFailed
 from fhir_server.interactions.context import Context
-from fhir_server.search import find_matches
+from fhir_server.search.run import find_matches
 from fhir_server.store.stored import Stored
 
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"\Z')

@@ -78,11 +78,10 @@ def _check_structure(context: Context, drafts: Sequence[Draft]) -> None:
                 errors.append(_at(issue, draft))
             else:
                 context.notes.append(_at(issue, draft))
+    if len(errors) > most and len(drafts) > 1:
+        errors = [*errors[:most], Issue("error", "informational", "there are more problems than are listed here")]
     if errors:
-        kept = errors[:most]
-        if len(errors) > most:
-            kept.append(Issue("error", "informational", f"{len(errors) - most} more problems are not listed"))
-        raise BadRequest(issues=kept)
+        raise BadRequest(issues=errors)
 
 
 def _at(issue: Issue, draft: Draft) -> Issue:

@@ -58,7 +58,8 @@ class FhirEndpoint:
             response = self._refuse(context, seen, error)
         except Exception as error:  # noqa: BLE001 (the last edge: whatever it was, the client learns only the id)
             self._observer.fault(request_id, error)
-            response = self._refuse(context, seen, InternalError(f"internal error {request_id}; nothing was changed"))
+            seen.wish = Wish()
+            response = self._refuse(context, seen, InternalError(f"internal error; tell the operator the id {request_id}"))
         self._observer.request(Observed(
             request_id, environ["REQUEST_METHOD"], seen.interaction, seen.type_name, response.status_code,
             context.principal.identifier, time.perf_counter() - started,

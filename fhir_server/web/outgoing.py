@@ -25,6 +25,12 @@ _LEAST_TO_COMPRESS = 1_200
 _CHANGES = frozenset({"create", "update", "patch"})
 
 
+class Bare(Response):
+    """A response without a body, and so without a content type."""
+
+    default_mimetype = None
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """How the client wants its answer: format, pretty, preference of `return`, whether it unpacks gzip."""
@@ -45,7 +51,7 @@ def answered(answer: Answer, wish: Wish, base: str, structures: Structures, requ
     if answer.location:
         headers.append(("Location", f"{base}/{answer.location}"))
     if answer.status in {204, 304}:
-        return Response(b"", status=answer.status, headers=headers)
+        return Bare(b"", status=answer.status, headers=headers)
     text = _text(answer, wish, notes)
     return _response(text, answer.status, headers, wish, structures)
 
@@ -77,7 +83,7 @@ def _response(
     text: str, status: int, headers: list[tuple[str, str]], wish: Wish, structures: Structures
 ) -> Response:
     if not text:
-        return Response(b"", status=status, headers=headers)
+        return Bare(b"", status=status, headers=headers)
     if wish.media_type != JSON:
         data = xml.dump(json.parse_stored(text), structures, pretty=wish.pretty)
     elif wish.pretty:

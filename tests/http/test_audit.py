@@ -16,7 +16,7 @@ from tests.http.client import Client
 
 def records(settings: Settings) -> list[dict[str, Any]]:
     database = open_database(settings.database)
-    collect(database, settings.journals)
+    collect(database, settings.journals, now=1)
     columns = [c for c in AUDIT_EVENT.c if c.name in {"request_id", "entry", "interaction", "status", "type_name", "resource_id", "version_id", "reason"}]
     rows = database.rows(database.sql(sa.select(*columns).order_by(AUDIT_EVENT.c.seq)), {})
     database.close()

@@ -149,7 +149,7 @@ def test_a_batch_answers_each_entry_by_itself(client: Client) -> None:
         entry("PUT", "Patient/p1", patient(id="p1")),
         entry("POST", "Patient", {"resourceType": "Patient", "shoe": 1}),
         entry("GET", "Patient/nobody"),
-        entry("POST", "", bundle("batch")),
+        entry("POST", "/", bundle("batch")),
         entry("GET", "http://elsewhere.example/Patient/p1"),
         {"resource": patient()},
     ))  # fmt: skip

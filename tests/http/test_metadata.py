@@ -1,7 +1,5 @@
 """The CapabilityStatement claims what is routed, and everything it claims works: https://hl7.org/fhir/R4/capabilitystatement.html ."""
 
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,7 +40,7 @@ def test_every_claimed_search_parameter_is_taken_and_every_other_refused(client:
         claimed = {p["name"]: p["type"] for p in resource.get("searchParam", ())}
         for code, kind in claimed.items():
             value = "2020-01-01" if code == "_lastUpdated" else samples[kind]
-            answer = client.get(f"{name}?{code}={value}")
+            answer = client.get(f"{name}?{code}={value}&_count=0")
             assert answer.status == 200, (name, code, answer.text)
         for code in set(load().search_parameters[name]) - set(claimed):
             assert client.get(f"{name}?{code}=1").status == 400, (name, code)
@@ -58,9 +56,9 @@ def test_every_claimed_include_is_taken(client: Client, statement: dict[str, Any
 
 def test_every_claimed_interaction_is_routed(client: Client, statement: dict[str, Any]) -> None:
     asked = {
-        "read": ("GET", "{}/x", 404), "vread": ("GET", "{}/x/_history/1", 404), "create": ("POST", "{}", 415),
+        "read": ("GET", "{}/r", 404), "vread": ("GET", "{}/r/_history/1", 404), "create": ("POST", "{}", 415),
         "update": ("PUT", "{}/x", 415), "patch": ("PATCH", "{}/x", 415), "delete": ("DELETE", "{}/x", 204),
-        "history-instance": ("GET", "{}/x/_history", 404), "history-type": ("GET", "{}/_history", 200),
+        "history-instance": ("GET", "{}/r/_history", 404), "history-type": ("GET", "{}/_history", 200),
         "search-type": ("GET", "{}", 200),
     }  # fmt: skip
     for resource in statement["rest"][0]["resource"]:
@@ -71,8 +69,3 @@ def test_every_claimed_interaction_is_routed(client: Client, statement: dict[str
                 assert answer.status == status, (resource["type"], interaction["code"], answer.text)
     system = {interaction["code"] for interaction in statement["rest"][0]["interaction"]}
     assert system == {"batch", "transaction", "history-system"}
-
-
-def test_no_display_text_of_the_standard_is_shipped_in_the_statement(statement: dict[str, Any]) -> None:
-    assert not re.search(r"SNOMED|LOINC", str(statement))
-    assert Path(__file__).exists()

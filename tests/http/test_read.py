@@ -76,6 +76,6 @@ def test_summary_and_elements_leave_out_and_say_so(client: Client) -> None:
     assert summary["birthDate"] == "1970-01-31"
     assert summary["meta"]["tag"][0]["code"] == "SUBSETTED"
     elements = client.get("Patient/p1?_elements=birthDate").json
-    assert set(elements) == {"resourceType", "id", "meta", "birthDate"}
+    assert set(elements) == {"resourceType", "id", "meta", "active", "birthDate"}  # active is a modifier
     assert client.get("Patient/p1?_summary=sometimes").status == 400
     assert client.put("Patient/p1", elements).status == 400

@@ -121,11 +121,11 @@ def questions() -> list[tuple[str, str, dict[str, str]]]:
     asked: list[tuple[str, str, dict[str, str]]] = []
     for kind, names in (("Patient", PEOPLE), ("Task", TASKS)):
         for name in names:
-            asked += [("GET", f"{kind}/{name}", {}), ("GET", f"{kind}/{name}/_history", {}), ("HEAD", f"{kind}/{name}", {})]
+            asked += [("GET", f"{kind}/{name}", {}), ("GET", f"{kind}/{name}/_history?_count=50", {}), ("HEAD", f"{kind}/{name}", {})]
             asked += [("GET", f"{kind}/{name}/_history/{v}", {}) for v in (1, 2, 3)]
             asked += [("GET", f"{kind}/{name}", {"If-None-Match": 'W/"1"'}), ("GET", f"{kind}?_id={name}&_total=accurate", {})]
             asked += [("GET", f"{kind}/{name}", {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"})]
-        asked += [("GET", f"{kind}/_history?_count=50", {}), ("GET", f"{kind}?_summary=count", {}), ("GET", f"{kind}?_count=0", {})]
+        asked += [("GET", f"{kind}/_history?_count=500", {}), ("GET", f"{kind}?_summary=count", {}), ("GET", f"{kind}?_count=0", {})]
     for name in PEOPLE:
         asked += [
             ("GET", f"Patient?identifier=urn:x|{name}&_total=accurate", {}),
