@@ -9,7 +9,7 @@ import re
 from typing import Any, NoReturn
 
 import jsonpatch
-from jsonpointer import JsonPointer, JsonPointerException
+from jsonpatch import JsonPointer, JsonPointerException
 
 from fhir_server.errors import BadRequest, FhirError, Unprocessable
 from fhir_server.fhir.json import JsonObject

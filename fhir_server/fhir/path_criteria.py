@@ -62,7 +62,7 @@ def _compiled(criteria: str) -> Any:
 
 def _has_errors(criteria: str) -> bool:
     """The engine reads as far as it understands and says nothing of the rest; a patch must not."""
-    from antlr4 import CommonTokenStream, InputStream  # type: ignore[import-untyped]
+    from fhirpathpy.parser import CommonTokenStream, InputStream  # type: ignore[attr-defined]
     from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer
     from fhirpathpy.parser.generated.FHIRPathParser import FHIRPathParser
 
