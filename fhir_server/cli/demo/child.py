@@ -1,6 +1,8 @@
 """The server as a child process: started on a loopback address, waited for, ended by its own id."""
 
+import contextlib
 import http.client
+import io
 import signal
 import socket
 import subprocess
@@ -9,6 +11,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import click
+
+from fhir_server.cli.main import main
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -40,11 +46,13 @@ class Server:
 
 def run_command(*arguments: str) -> str:
     """The output of a `fhir-server` command, its arguments given as a user would type them; raises NotStarted."""
-    command = [sys.executable, "-m", "fhir_server", *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 (our own program)
-    if done.returncode != 0:
-        raise NotStarted(f"fhir-server {arguments[0]} did not work:\n{done.stderr}")
-    return done.stdout
+    output = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(io.StringIO()):
+            main(list(arguments), standalone_mode=False)
+    except click.ClickException as error:
+        raise NotStarted(f"fhir-server {arguments[0]} did not work: {error.format_message()}") from error
+    return output.getvalue()
 
 
 def start(bind: str, database: str, log: Path) -> Server:

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,18 +15,18 @@ FHIR_JSON = "application/fhir+json"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer: `body` is the parsed JSON, {} without one."""
+    """One answer: `headers` do not mind the case of names; `body` is the parsed JSON, {} without one."""
 
     status: int
     reason: str
-    headers: Mapping[str, str]
+    headers: Message
     body: JsonObject
     milliseconds: float
 
     @property
     def etag(self) -> str:
         """The ETag header, or "" without one."""
-        return self.headers.get("ETag", "")
+        return str(self.headers.get("ETag", ""))
 
     @property
     def resources(self) -> list[JsonObject]:
@@ -68,4 +69,4 @@ class Caller:
         took = (time.perf_counter() - started) * 1000
         is_json = "json" in response.headers.get("Content-Type", "")
         body = json.loads(text) if text and is_json else {}
-        return Reply(response.status, response.reason, dict(response.headers.items()), body, took)
+        return Reply(response.status, response.reason, response.headers, body, took)

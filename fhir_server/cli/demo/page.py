@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import click
 
-_WHO, _SAYS, _ANSWER, _TASK = 10, 54, 24, 16
+_WHO, _SAYS, _ANSWER, _TASK = 10, 52, 27, 16
 _INDENT = " " * (4 + _WHO + 2)
 
 
@@ -38,7 +38,8 @@ class Page:
             click.echo(f"  {line}" if line else "")
 
     def columns(self) -> None:
-        """The names of the columns."""
+        """The names of the columns; steps count from 1 below them."""
+        self._number = 0
         heads = f"{'':2}  {'who':<{_WHO}}  {'asks':<{_SAYS}}{'answer':<{_ANSWER}}{'Task':<{_TASK}}{'time':>9}"
         click.echo(self._style(heads, dim=True))
         click.echo(self._style(self._rule * len(heads), dim=True))

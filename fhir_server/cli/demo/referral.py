@@ -76,13 +76,13 @@ def _accept(stage: Stage, clinic: Caller, food_bank: Caller, found: Reply) -> Re
     accepted = _set_status(stage, food_bank, found, "accepted", "accepts it")
     stage.step(
         clinic,
-        "cancels what it read before: too late, it must read again",
+        "cancels what it read before: too late",
         f"PUT Task/{found.body['id']}",
         found.body | {"status": "cancelled"},
         headers={"If-Match": found.etag},
         expect=412,
     )
-    again = stage.step(clinic, "reads again and lets it be", f"GET Task/{found.body['id']}")
+    again = stage.step(clinic, "reads it again and lets it be", f"GET Task/{found.body['id']}")
     stage.check(("the refused update changed nothing", again.body == accepted.body))
     return accepted
 

@@ -37,9 +37,12 @@ class Stage:
         reply = who.send(method, path, body, headers)
         self.steps += 1
         self.milliseconds += reply.milliseconds
-        for resource in (reply.body, *reply.resources):
-            self._watch(resource)
-        shown = request + "".join(f"  {name}: {value}" for name, value in (headers or {}).items())
+        if reply.body.get("type") != "history":
+            for resource in (reply.body, *reply.resources):
+                self._watch(resource)
+        shown = f"{method} {f'/fhir/{path}'.rstrip('/')}" + "".join(
+            f"  {name}: {value}" for name, value in (headers or {}).items()
+        )
         good = reply.status == expect
         answer = f"{reply.status} {reply.reason}"
         self.page.step(who.name, says, shown, answer, self._task, reply.milliseconds, good=good)
