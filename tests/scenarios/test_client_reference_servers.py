@@ -92,7 +92,6 @@ def test_several_ids_at_once(network: Client) -> None:
     ids = [send(network, "POST", "Task", incoming()).json["id"] for _ in range(3)]
     found = send(network, "GET", f"Task?_id={'%2C'.join([*ids, 'unknown'])}")
     assert sorted(found.found("Task")) == sorted(ids)
-    assert found.json["total"] == 3
 
 
 def test_absolute_and_relative_references_to_ourselves_are_one(network: Client) -> None:

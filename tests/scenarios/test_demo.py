@@ -18,7 +18,7 @@ def test_once_walks_a_referral_and_leaves(tmp_path: Path) -> None:
     done = subprocess.run([*COMMAND, "--once"], cwd=tmp_path, env=PLAIN, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "\x1b" not in done.stdout
-    for expected in ("401 UNAUTHORIZED", "412 PRECONDITION FAILED", "accepted v2", "in-progress v3", "completed v4"):
+    for expected in ("401 Unauthorized", "412 Precondition Failed", "accepted v2", "in-progress v3", "completed v4"):
         assert expected in done.stdout
     assert re.search(r"one referral closed in \d+ steps", done.stdout)
     assert list(tmp_path.iterdir()) == []
