@@ -93,7 +93,8 @@ def read_history(  # noqa: PLR0913 (what the interaction's parameters say, and w
 ) -> list[Stored]:
     """Versions of a resource, a type or everything, newest first.
 
-    `before` is (updated, pk, version_id) of the last version of the page before; `since` is in epoch microseconds; `at` keeps the versions that were current at some time in the range.
+    `before` is (updated, pk, version_id) of the last version of the page before; `since` is in epoch microseconds.
+    `at` keeps the versions that were current at some time in the range.
     """
     parameters = _history_parameters(tenant, type_number, resource_id, since, at)
     if before is not None:
