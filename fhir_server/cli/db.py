@@ -33,10 +33,10 @@ def upgrade(database_url: str | None) -> None:
 @options.database
 def check(database_url: str | None) -> None:
     """Look for rows that contradict each other; exit status 1 when there are any."""
-    from fhir_server.store import schema
+    from fhir_server.store import integrity
 
     with options.opened(database_url) as database:
-        problems = schema.check(database)
+        problems = integrity.check(database)
     for problem in problems:
         click.echo(problem)
     if problems:
