@@ -72,7 +72,7 @@ class FhirEndpoint:
         if path != _OPEN_PATH:
             context.principal = self._principal(environ)
         query = query_of(environ)
-        seen.wish = _wish(environ, query)
+        seen.wish = Wish() if native.is_asked(environ, path) else _wish(environ, query)
         found = match(environ["REQUEST_METHOD"], path, core.enabled)
         seen.found = found
         if native.is_native(found, environ):

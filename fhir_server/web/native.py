@@ -51,6 +51,12 @@ def incoming(environ: dict[str, Any], found: Match, path: str, settings: Setting
     )  # fmt: skip
 
 
+def is_asked(environ: dict[str, Any], path: str) -> bool:
+    """Whether a Binary is asked for in a type of its own, which no FHIR format need be acceptable beside."""
+    asks = environ["REQUEST_METHOD"] in {"GET", "HEAD"} and path.startswith(f"{TYPE_NAME}/")
+    return asks and "_format=" not in environ.get("QUERY_STRING", "") and _names_no_fhir_format(environ)
+
+
 def is_native_answer(found: Match, answer: Answer, environ: dict[str, Any]) -> bool:
     """Whether to send the content itself: a Binary read by a client that names no FHIR format."""
     return (
@@ -59,9 +65,13 @@ def is_native_answer(found: Match, answer: Answer, environ: dict[str, Any]) -> b
         and answer.status == 200
         and answer.text is None
         and "_format=" not in environ.get("QUERY_STRING", "")
-        and bool(environ.get("HTTP_ACCEPT"))
-        and is_native_accept(environ["HTTP_ACCEPT"])
+        and _names_no_fhir_format(environ)
     )
+
+
+def _names_no_fhir_format(environ: dict[str, Any]) -> bool:
+    accept = environ.get("HTTP_ACCEPT", "")
+    return bool(accept) and is_native_accept(accept)
 
 
 def outgoing(answer: Answer, request_id: str) -> Response:

@@ -87,6 +87,7 @@ def test_binary_comes_and_goes_in_its_own_type_as_an_attachment(client: Client) 
     made = client.send("POST", "Binary", b"%PDF-1.7", content_type="application/pdf")
     assert made.status == 201
     path = f"Binary/{made.json['id']}"
+    assert client.get(path, Accept="application/pdf").text == "%PDF-1.7"
     native = client.get(path, Accept="application/pdf, */*")
     assert (native.text, native.headers["Content-Type"]) == ("%PDF-1.7", "application/pdf")
     assert native.headers["Content-Disposition"] == "attachment"
