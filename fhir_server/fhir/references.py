@@ -18,6 +18,7 @@ Replace = Callable[[str], str | None]
 _MEMBERS = frozenset({"reference", "type", "identifier", "display", "id", "extension"})
 _MEMBERS_OF_REFERENCE = _MEMBERS | {"_" + name for name in _MEMBERS}
 _LINK_TYPES = frozenset({"uri", "url", "oid", "uuid"})  # canonical is an identity, not a link
+_LINK_MEMBERS = frozenset({"reference", "div"})
 _ABSOLUTE = ("urn:", "http:", "https:")
 _TYPE = r"[A-Z][A-Za-z]{1,63}"
 _TEXT = re.compile(
@@ -102,16 +103,17 @@ class _Rewriting:
     def object(self, item: JsonObject, structure: Structure | None) -> JsonObject:
         changed: JsonObject = {}
         for name, value in item.items():
-            new = self._member(item, name, value, structure)
+            new = value
+            if isinstance(value, str):
+                if name in _LINK_MEMBERS or value.startswith(_ABSOLUTE):
+                    new = self._text(item, name, value, structure)
+            elif isinstance(value, (dict, list)):
+                new = self._member(name, value, structure)
             if new is not value:
                 changed[name] = new
         return {**item, **changed} if changed else item
 
-    def _member(self, item: JsonObject, name: str, value: Any, structure: Structure | None) -> Any:
-        if isinstance(value, str):
-            return self._text(item, name, value, structure)
-        if not isinstance(value, (dict, list)):
-            return value
+    def _member(self, name: str, value: Any, structure: Structure | None) -> Any:
         found = structure.properties.get(name.removeprefix("_")) if structure is not None else None
         if found is None:
             return self._nested(value, None, "")
@@ -123,7 +125,8 @@ class _Rewriting:
         if isinstance(value, list):
             items = [self._nested(item, name, type_code) for item in value]
             return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-        return self._link(value) if isinstance(value, str) and type_code in _LINK_TYPES else value
+        is_link = isinstance(value, str) and type_code in _LINK_TYPES and value.startswith(_ABSOLUTE)
+        return self._replaced(value) if is_link else value
 
     def _text(self, item: JsonObject, name: str, text: str, structure: Structure | None) -> str:
         if name == "reference" and _MEMBERS_OF_REFERENCE.issuperset(item):
@@ -132,10 +135,7 @@ class _Rewriting:
             rewritten = _LINK.sub(self._narrative_link, text)
             return text if rewritten == text else rewritten
         found = structure.properties.get(name) if structure is not None else None
-        return self._link(text) if found is not None and found.type in _LINK_TYPES else text
-
-    def _link(self, text: str) -> str:
-        return self._replaced(text) if text.startswith(_ABSOLUTE) else text
+        return self._replaced(text) if found is not None and found.type in _LINK_TYPES else text
 
     def _replaced(self, text: str) -> str:
         new = self._replace(text)

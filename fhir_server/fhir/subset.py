@@ -90,8 +90,9 @@ def _summary_of_value(value: Any, name: str, structures: Structures) -> Any:
 
 def _tagged(part: JsonObject) -> JsonObject:
     """A copy with the SUBSETTED tag; a new `meta` follows the id."""
-    meta = part.get("meta", {})
-    tags = meta.get("tag", [])
+    given = part.get("meta")
+    meta: JsonObject = given if isinstance(given, dict) else {}
+    tags = meta["tag"] if isinstance(meta.get("tag"), list) else []
     if not any(isinstance(tag, dict) and SUBSETTED.items() <= tag.items() for tag in tags):
         meta = {**meta, "tag": [*tags, dict(SUBSETTED)]}
     if "meta" in part:
