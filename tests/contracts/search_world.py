@@ -27,7 +27,7 @@ SETTINGS = Settings(base_url="https://hub.example.org", page_size=100, max_page_
 JsonObject = dict[str, Any]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class World:
     """One database with its definitions; `now` moves on by itself."""
 
