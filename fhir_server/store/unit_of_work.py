@@ -18,6 +18,7 @@ from fhir_server.errors import FhirError, Unavailable
 from fhir_server.store.index_rows import IndexRows
 from fhir_server.store.statements import Rows
 from fhir_server.store.stored import Stored
+from fhir_server.telemetry import metrics
 
 __all__ = [
     "Change", "IndexRows", "OutcomeUnknown", "Retryable", "UnitOfWork", "Work", "WriteConflict", "run_unit_of_work",
@@ -124,4 +125,5 @@ def run_unit_of_work(
             pause = min(pause * 2, 0.1)
             if time.monotonic() + pause > deadline:
                 raise Unavailable("the database stayed busy; nothing was changed, try again") from error
+            metrics().database_retries.inc()
             time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 (spreads writers, hides nothing)
