@@ -7,6 +7,7 @@ rewritten to the identity that entry got; everything else is stored as sent.
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from fhir_server.errors import BadRequest, PreconditionFailed
 from fhir_server.fhir import references
@@ -22,7 +23,8 @@ def check_full_urls(parsed: Sequence[Entry]) -> None:
     for entry in parsed:
         if entry.full_url and entry.full_url in seen:
             raise BadRequest(
-                "two entries have the same fullUrl; each needs its own", expression=(f"Bundle.entry[{entry.index}].fullUrl",)
+                "two entries have the same fullUrl; each needs its own",
+                expression=(f"Bundle.entry[{entry.index}].fullUrl",),
             )
         seen.add(entry.full_url)
 
@@ -35,26 +37,30 @@ def has_conditional_references(changing: Sequence[Entry]) -> bool:
 def link(context: Context, settled: Sequence[Settled]) -> list[Settled]:
     """Give new resources their ids, rewrite references, refuse two changes of one resource."""
     identified = [_identified(one) for one in settled]
-    places = _places(context, identified)
+    places = _places(identified)
     _check_distinct(identified)
     resolved: dict[str, str] = {}
 
-    def replacement(text: str) -> str | None:
-        if text in places:
-            return places[text]
-        head, mark, tail = text.partition("/_history/")
-        if mark and head in places:
-            return f"{places[head]}/_history/{tail}"
-        if "?" in text:
-            return _conditional(context, text, resolved)
-        return None
+    def replacement(text: str, root: str) -> str | None:
+        address, mark, version = text.partition("/_history/")
+        place = places.get(address) or places.get(f"{root}/{address}")
+        if place is not None:
+            return f"{place}{mark}{version}"
+        return _conditional(context, text, resolved) if "?" in text else None
 
     for one in identified:
         draft = one.outcome
         if isinstance(draft, Draft) and draft.resource is not None:
-            resource = references.rewrite(draft.resource, replacement, context.core.definitions)
+            here = partial(replacement, root=_root(context, one.entry.full_url))
+            resource = references.rewrite(draft.resource, here, context.core.definitions)
             one.outcome = replace(draft, resource=resource)
     return identified
+
+
+def _root(context: Context, full_url: str) -> str:
+    """What the entry's relative references stand below: the base of its fullUrl, or else this server's."""
+    reference = references.parse(full_url)
+    return reference.base if reference.kind == "absolute" else context.core.settings.fhir_base
 
 
 def _identified(one: Settled) -> Settled:
@@ -64,19 +70,12 @@ def _identified(one: Settled) -> Settled:
     return one
 
 
-def _places(context: Context, settled: Sequence[Settled]) -> dict[str, str]:
-    places: dict[str, str] = {}
-    for one in settled:
-        type_name = one.entry.match.type_name
-        resource_id = one.outcome.resource_id
-        if not one.entry.full_url or not resource_id:
-            continue
-        places[one.entry.full_url] = f"{type_name}/{resource_id}"
-        if one.entry.request.method == "POST":
-            reference = references.parse(one.entry.full_url)
-            if reference.kind == "absolute" and reference.resource_id and reference.base == context.core.settings.fhir_base:
-                places[f"{reference.type_name}/{reference.resource_id}"] = f"{type_name}/{resource_id}"
-    return places
+def _places(settled: Sequence[Settled]) -> dict[str, str]:
+    return {
+        one.entry.full_url: f"{one.entry.match.type_name}/{one.outcome.resource_id}"
+        for one in settled
+        if one.entry.full_url and one.outcome.resource_id
+    }
 
 
 def _check_distinct(settled: Sequence[Settled]) -> None:
