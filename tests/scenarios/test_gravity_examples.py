@@ -4,8 +4,6 @@ What may differ: meta.versionId and lastUpdated, the id after a POST, references
 order of members once a body has been XML, whose elements have the standard's order. Decimals are compared by text.
 """
 
-import html
-import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -24,11 +22,19 @@ SETS: dict[str, Callable[[], dict[str, str]]] = {
     "us-core-7.0.0": lambda: package_examples("hl7.fhir.us.core-7.0.0"),
     "us-core-6.1.0": lambda: package_examples("hl7.fhir.us.core-6.1.0"),
 }
+_NOT_HERE = {
+    "Bundle": 4,
+    "DiagnosticReport": 5,
+    "Media": 2,
+    "Medication": 2,
+    "MedicationDispense": 1,
+    "MedicationRequest": 4,
+}
 LEFT_OUT: dict[str, dict[str, int]] = {
     "gravity-3.0.0": {},
     "gravity-2.3.0": {},
-    "us-core-7.0.0": {},
-    "us-core-6.1.0": {},
+    "us-core-7.0.0": _NOT_HERE | {"AllergyIntolerance": 2, "Specimen": 2},
+    "us-core-6.1.0": _NOT_HERE | {"AllergyIntolerance": 1, "Specimen": 1},
 }
 """Examples of types that are not switched on, among them Bundles: they are not resources to store."""
 
@@ -70,17 +76,6 @@ def rewritten(value: Any, addresses: dict[str, str]) -> Any:
             for k, v in value.items()
         }
     return [rewritten(v, addresses) for v in value] if isinstance(value, list) else value
-
-
-def spelled(value: Any) -> Any:
-    """A value whose narratives spell characters out: XML knows no named entities of HTML."""
-    if isinstance(value, dict):
-        return {k: _characters(v) if k == "div" and isinstance(v, str) else spelled(v) for k, v in value.items()}
-    return [spelled(v) for v in value] if isinstance(value, list) else value
-
-
-def _characters(div: str) -> str:
-    return re.sub(r"&(?!(?:lt|gt|amp|quot|apos);)#?\w+;", lambda m: html.unescape(m[0]), div)
 
 
 def test_what_is_left_out_is_known(name: str, client: Client) -> None:
@@ -134,7 +129,7 @@ def test_xml_and_back_loses_nothing_but_the_order(examples: list[JsonObject], cl
         back = client.send("PUT", path, answer.text, content_type=FHIR_XML)
         assert back.status == 200, back.text
         assert back.json["meta"]["versionId"] == "2"
-        assert essence(client.get(path).json) == essence(spelled(example))
+        assert essence(client.get(path).json) == essence(example)
         made = client.send("POST", example["resourceType"], answer.text, content_type=FHIR_XML)
         assert made.status == 201, made.text
-        assert essence(made.json, keep_id=False) == essence(spelled(example), keep_id=False)
+        assert essence(made.json, keep_id=False) == essence(example, keep_id=False)
