@@ -18,14 +18,14 @@ _TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\\.[0-9]+)?"
 _ZONE = "(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
 _BASE64 = "(?:[0-9A-Za-z+/]\\s*)"
 _TEXT = "[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]+"
-_LINK = "\\S+"
+_WORD = "[^\\s\\x00-\\x1f]+"
 
 OURS: Mapping[str, str] = {
     "base64Binary": (
         f"\\s*(?:(?:{_BASE64}{{4}})+(?:{_BASE64}{{3}}=\\s*|{_BASE64}{{2}}=\\s*=\\s*)?"
         f"|{_BASE64}{{3}}=\\s*|{_BASE64}{{2}}=\\s*=\\s*)"
     ),
-    "code": "\\S+(?: \\S+)*",
+    "code": f"{_WORD}(?: {_WORD})*",
     "date": f"(?:{_YEAR}(?:-{_MONTH})?|{_DAY})",
     "dateTime": f"(?:{_YEAR}(?:-{_MONTH})?|{_DAY}(?:T{_TIME}{_ZONE})?)",
     "instant": f"{_DAY}T{_TIME}{_ZONE}",
@@ -33,9 +33,9 @@ OURS: Mapping[str, str] = {
     "string": _TEXT,
     "markdown": _TEXT,
     "xhtml": _TEXT,
-    "uri": _LINK,
-    "url": _LINK,
-    "canonical": _LINK,
+    "uri": _WORD,
+    "url": _WORD,
+    "canonical": _WORD,
 }
 
 INTEGER_RANGES: Mapping[str, tuple[int, int]] = {

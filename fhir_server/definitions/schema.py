@@ -67,7 +67,7 @@ def _structure(structure: Structure, definitions: Definitions) -> Schema:
         members["resourceType"] = {"const": structure.name}
     for declared in structure.properties.values():
         members[declared.name] = _member(declared, definitions)
-        if _may_be_extended(declared, structure):
+        if may_be_extended(declared, structure):
             members["_" + declared.name] = _repeated(declared.element, "Element")
     required = ["resourceType"] if structure.kind == "resource" else []
     stated = list(rules(structure))
@@ -81,7 +81,7 @@ def _structure(structure: Structure, definitions: Definitions) -> Schema:
     return schema
 
 
-def _may_be_extended(declared: Property, structure: Structure) -> bool:
+def may_be_extended(declared: Property, structure: Structure) -> bool:
     """Whether a member has a `_name` sibling: primitives do, but not attributes, XHTML and a resource's own id."""
     is_own_id = declared.name == "id" and structure.kind == "resource"
     is_plain = declared.element.representation != "xmlAttr" and declared.type != "xhtml"

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fhir_server.fhir.structures import Property, Structure, Structures
-from fhir_server.validation.engine import Location
+
+Location = tuple[str | int, ...]
+"""Members and indexes from the root of the JSON."""
 
 
 @dataclass(frozen=True, slots=True)

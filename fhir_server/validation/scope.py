@@ -7,7 +7,7 @@ its own. A resource in a bundle is a scope of its own; contained ones share that
 from collections.abc import Iterator
 from typing import Any
 
-from fhir_server.validation.engine import Location
+from fhir_server.validation.places import Location
 
 Broken = tuple[str, Location]
 

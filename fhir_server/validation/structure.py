@@ -5,13 +5,13 @@ places and words are worked out only for one that is not. What is reported is bo
 """
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 from fhir_server.definitions import Definitions, schema
 from fhir_server.errors import Issue
 from fhir_server.fhir import json
 from fhir_server.validation import engine, kinds, walk, wording
+from fhir_server.validation.explain import Explainer
 
 COUNTED_AT_MOST = 10_000
 """Issues beyond this are not even counted: a hostile body must not buy seconds of work."""
@@ -26,6 +26,7 @@ class StructureValidator:
         self._definitions = definitions
         self._max_issues = max_issues
         self._engine = compiled or engine.compiled(schema.build(definitions))
+        self._explainer = Explainer(definitions)
         self._kinds = kinds.kinds(definitions)
 
     def issues(self, resource: Any) -> list[Issue]:
@@ -41,7 +42,8 @@ class StructureValidator:
         found = walk.problems(resource, self._kinds)
         if is_valid and not found:
             return []
-        return self._reported(self._words(json.plain(resource), found, is_valid=is_valid))
+        faults = iter(()) if is_valid else self._explainer.faults(resource)
+        return self._reported(resource, faults, found)
 
     def _unfit(self, resource: Any) -> Issue | None:
         if not isinstance(resource, dict):
@@ -53,25 +55,29 @@ class StructureValidator:
             return Issue("error", "structure", "resourceType does not name a resource type of FHIR R4")
         return None
 
-    def _words(self, resource: Any, found: list[walk.Problem], *, is_valid: bool) -> Iterator[Issue]:
-        structures = self._definitions
-        faults = () if is_valid else self._engine.faults(resource)
-        worded = (wording.of_fault(structures, resource, fault) for fault in faults)
-        yield from chain.from_iterable(worded)
-        for problem in found:
-            yield from wording.of_problem(structures, resource, problem)
-
-    def _reported(self, issues: Iterator[Issue]) -> list[Issue]:
+    def _reported(self, resource: Any, faults: Iterator[Issue], found: list[walk.Problem]) -> list[Issue]:
         shown: dict[Issue, None] = {}
         more = 0
-        for issue in issues:
+        for issue in faults:
             if len(shown) < self._max_issues:
                 shown[issue] = None
             elif issue not in shown:
                 more += 1
                 if more == COUNTED_AT_MOST:
                     break
+        for problem in found[: self._max_issues]:
+            issue = wording.of_problem(self._definitions, resource, problem)
+            if len(shown) < self._max_issues:
+                shown[issue] = None
+            elif issue not in shown:
+                more += 1
+        more += len(found[self._max_issues :])
+        return self._listed(list(shown), more)
+
+    def _listed(self, shown: list[Issue], more: int) -> list[Issue]:
+        if not shown:
+            return [Issue("error", "structure", "does not have the structure that FHIR defines")]
         if not more:
-            return list(shown)
+            return shown
         count = f"{more} more problems" if more < COUNTED_AT_MOST else f"more than {COUNTED_AT_MOST} further problems"
         return [*shown, Issue("error", "too-long", f"there are {count}, which are not listed")]

@@ -13,8 +13,8 @@ from typing import Any
 
 from fhir_server.fhir import narrative
 from fhir_server.fhir.json import JsonObject
-from fhir_server.validation.engine import Location
 from fhir_server.validation.kinds import UNKNOWN, Kind, Member
+from fhir_server.validation.places import Location
 from fhir_server.validation.scope import Scope
 
 _RESTFUL = re.compile(r"(?:https?://\S+/)?([A-Z][A-Za-z]+)/[A-Za-z0-9.\-]{1,64}(?:/_history/[A-Za-z0-9.\-]{1,64})?")
@@ -113,8 +113,7 @@ class _Walk:
         member = kind.members.get(name)
         is_extension = name in _EXTENSIONS
         for index, item in enumerate(items):
-            given = type(item)
-            if given is dict:
+            if type(item) is dict:
                 if member is None:
                     continue
                 trail.append(index)
@@ -124,13 +123,18 @@ class _Walk:
                     self._lone_id(node, name, index)
                 self._complex(name, item, member)
                 trail.pop()
-            elif given is str:
-                if name in kind.uris:
-                    self._uri(name, item, kind)
             elif item is None:
-                self._place_holder(node, name, index)
-            elif isinstance(item, Decimal) and name in kind.integers and not _is_integer(item, name, kind):
-                self._report("integer", at=index)
+                if member is None or name[:1] == "_":
+                    self._place_holder(node, name, index)
+            elif member is None:
+                self._primitive_item(name, item, kind, index)
+
+    def _primitive_item(self, name: str, item: Any, kind: Kind, index: int) -> None:
+        if isinstance(item, str):
+            if name in kind.uris:
+                self._uri(name, item, kind)
+        elif isinstance(item, Decimal) and name in kind.integers and not _is_integer(item, name, kind):
+            self._report("integer", at=index)
 
     def _uri(self, name: str, text: str, kind: Kind) -> None:
         first = text[:1]
