@@ -52,6 +52,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (SettingsError, FhirError) as error:
             raise click.ClickException(str(error)) from error
+        except ModuleNotFoundError as error:
+            if error.name != "psycopg":
+                raise
+            raise click.ClickException("PostgreSQL needs an extra: pip install 'fhir-server[postgres]'") from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
