@@ -36,7 +36,9 @@ class StructureValidator:
             return [unfit]
         try:
             is_valid = self._engine.is_valid(resource)
-        except ValueError:  # a number that keeps its own literal
+        except ValueError:
+            is_valid = False
+        if not is_valid:  # perhaps only for a number that keeps its own literal, which no engine knows
             resource = json.plain(resource)
             is_valid = self._engine.is_valid(resource)
         found = walk.problems(resource, self._kinds)
