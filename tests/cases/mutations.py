@@ -6,16 +6,14 @@ and carries the edits, never the content. The one rule: deterministic, for a cas
     python -m tests.cases.mutations            # how many cases of each kind there would be
 """
 
-import os
 import random
-import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from tests.builders import official
 from tests.cases import edits
 from tests.cases.mutation_kinds import KINDS, Edits, Kind
 from tests.cases.sites import Site, Tables, walk
@@ -55,36 +53,20 @@ class Case:
     edits: Edits
 
 
-def shared_folder() -> Path:
-    """Where the official packages and examples are: FHIR_SHARED, or `shared` beside the checkout."""
-    return Path(os.environ.get("FHIR_SHARED") or Path(__file__).parents[3] / "shared")
-
-
 @cache
 def sources() -> dict[str, Any]:
-    """Every source by name, without profiles, in a fixed order."""
-    found: dict[str, Any] = {}
-    for version in _GRAVITY:
-        for file in sorted((shared_folder() / "gravity-examples" / version).glob("*.json")):
-            found[f"gravity-{version}/{file.name}"] = edits.without_profiles(edits.load(file.read_bytes()))
+    """Every source by name, without profiles, in a fixed order; none where the official examples are not here."""
+    found = {f"gravity-{version}/{n}": t for version in _GRAVITY for n, t in official.gravity_examples(version).items()}
     for version in _US_CORE:
-        for name, content in _packaged(shared_folder() / "fhir-packages" / f"hl7.fhir.us.core-{version}.tgz"):
-            found[f"us-core-{version}/{name}"] = edits.without_profiles(edits.load(content))
-    return {name: resource for name, resource in found.items() if resource["resourceType"] not in _LEFT_OUT}
-
-
-def _packaged(package: Path) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(package) as archive:
-        examples = [i for i in archive.getmembers() if "/example/" in i.name and i.name.endswith(".json")]
-        for item in sorted(examples, key=lambda i: i.name):
-            name = item.name.rpartition("/")[2]
-            if not name.startswith(".") and (stream := archive.extractfile(item)):
-                yield name, stream.read()
+        examples = official.package_examples(f"hl7.fhir.us.core-{version}")
+        found |= {f"us-core-{version}/{name}": text for name, text in examples.items()}
+    loaded = {name: edits.without_profiles(edits.load(text)) for name, text in found.items()}
+    return {name: resource for name, resource in loaded.items() if resource["resourceType"] not in _LEFT_OUT}
 
 
 def cases() -> list[Case]:
     """All cases: each source as it stands, then each kind."""
-    tables = Tables(shared_folder() / "fhir-packages" / CORE_PACKAGE)
+    tables = Tables(official.ROOT / "fhir-packages" / CORE_PACKAGE)
     sites = [
         site
         for name, resource in sources().items()
