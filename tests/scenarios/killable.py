@@ -78,18 +78,19 @@ def _free_address() -> str:
 
 def _wait_until_ready(group: Group) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
-    while not _is_ready(group.address):
+    while (answer := _readiness(group.address)) != "200":
         if group.leader.poll() is not None or time.monotonic() > until:
-            raise RuntimeError(f"the server did not start: {group.log.read_text()[-2000:]}")
+            raise RuntimeError(f"the server did not start: {answer}\n{group.log.read_text()[-2000:]}")
         time.sleep(0.05)
 
 
-def _is_ready(address: str) -> bool:
+def _readiness(address: str) -> str:
     connection = http.client.HTTPConnection(address, timeout=5)
     try:
         connection.request("GET", "/health/ready")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
+        response = connection.getresponse()
+        return "200" if response.status == 200 else f"{response.status} {response.read().decode()}"
+    except (OSError, http.client.HTTPException) as error:
+        return repr(error)
     finally:
         connection.close()

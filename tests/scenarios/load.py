@@ -42,11 +42,10 @@ class Attempt:
         return 200 <= self.status < 300
 
 
-class Client(threading.Thread):
+class Client:
     """One client: asks one thing after the other until its connection breaks."""
 
     def __init__(self, address: str, seed: int, acknowledged: Callable[[], None]) -> None:
-        super().__init__(name=f"client {seed}")
         self.attempts: list[Attempt] = []
         self._address = address
         self._random = random.Random(seed)
@@ -177,14 +176,15 @@ def under_load(address: str, clients: int, acknowledgements: int, then: Callable
         if not counted.acquire(blocking=False):
             enough.set()
 
-    threads = [Client(address, seed * 1_000 + number, count) for number in range(clients)]
+    asking = [Client(address, seed * 1_000 + number, count) for number in range(clients)]
+    threads = [threading.Thread(target=client.run) for client in asking]
     for thread in threads:
         thread.start()
     enough.wait(60)
     then()
     for thread in threads:
         thread.join()
-    return [attempt for thread in threads for attempt in thread.attempts]
+    return [attempt for client in asking for attempt in client.attempts]
 
 
 def _versions(answer: JsonObject) -> list[tuple[str, str, int]]:

@@ -19,9 +19,9 @@ from sqlalchemy import select
 from fhir_server.audit.collect import collect
 from fhir_server.audit.journal import prepare_folder
 from fhir_server.definitions import load
-from fhir_server.store import schema
 from fhir_server.store.database import Database, open_database
-from fhir_server.store.tables import RESOURCE, RESOURCE_HISTORY
+from fhir_server.store.integrity import check
+from fhir_server.store.tables import OUTBOX, RESOURCE, RESOURCE_HISTORY
 from tests.builders.audit import audit_events
 from tests.scenarios import killable
 from tests.scenarios.load import MARKS, Attempt, under_load
@@ -33,6 +33,12 @@ NOW = 1_795_305_700_000_000
 # Files are left and moved often, so that some die in the middle of that.
 SETTINGS = {"WORKER_INTERVAL_MS": "20", "JOURNAL_MAX_BYTES": "20000", "JOURNAL_SYNC_MS": "10", "LOG_LEVEL": "warning"}
 
+# What a run is worth something with: all of these happened.
+ASKED = {
+    ("create", 201), ("update", 200), ("update", 412), ("transaction", 200), ("transaction", 412),
+    ("delete", 204), ("read", 200), ("read", 404), ("search", 200),
+}  # fmt: skip
+
 Version = tuple[str, str, int]
 
 
@@ -43,6 +49,12 @@ class Found:
     written: dict[str, list[Version]] = field(default_factory=lambda: collections.defaultdict(list))
     deleted: set[Version] = field(default_factory=set)
     audit: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: collections.defaultdict(list))
+    outbox: list[Version] = field(default_factory=list)
+
+    @property
+    def versions(self) -> list[Version]:
+        """All versions, deleted ones too."""
+        return sorted([*self.deleted, *(version for some in self.written.values() for version in some)])
 
 
 @pytest.fixture
@@ -78,9 +90,14 @@ def _kill_again_and_again(database: Database, database_url: str, folder: Path, k
         # Every other time the next server's worker finds the journals, and not we.
         if number % 2 or number == kills - 1:
             _collect_all(database, journals)
-            _compare(_found(database), attempts)
-            assert schema.check(database) == []
+            found = _found(database)
+            _compare(found, attempts)
+            assert sorted(found.outbox) == found.versions, "one outbox row for each committed change"
+            assert check(database) == []
     _compare_by_http(database_url, journals, folder / "log", attempts)
+    answers = collections.Counter((attempt.kind, attempt.status) for attempt in attempts)
+    assert set(answers) >= ASKED, ("too little was tried", answers)
+    assert not [answer for answer in answers if answer[1] == 500], answers
 
 
 def _collect_all(database: Database, journals: Path) -> None:
@@ -101,6 +118,9 @@ def _found(database: Database) -> Found:
                     continue
                 (mark,) = [i["value"] for i in json.loads(body)["identifier"] if i["system"] == MARKS]
                 found.written[mark].append(version)
+        columns = (OUTBOX.c.type, OUTBOX.c.resource_id, OUTBOX.c.version_id)
+        changes = rows.rows(rows.sql(select(*columns).order_by(OUTBOX.c.seq)), {})
+        found.outbox = [(names[number], resource_id, version_id) for number, resource_id, version_id in changes]
         for event in audit_events(rows):
             found.audit[event["request_id"]].append(event)
     return found
