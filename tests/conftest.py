@@ -26,6 +26,10 @@ Create = Callable[[str], str]
 ROOT = Path(__file__).parent.parent
 ENGINES: tuple[Engine, ...] = ("sqlite", "postgresql")
 
+# Settings of whoever runs the tests are not ours.
+for name in [name for name in os.environ if name.startswith("FHIR_SERVER_")]:
+    del os.environ[name]
+
 hypothesis.settings.register_profile("tests", deadline=None, database=None, print_blob=True)
 hypothesis.settings.load_profile("tests")
 
