@@ -22,11 +22,11 @@ ORGANIZATIONS = {
 """Organization id to the name that the demo prints."""
 
 _SEEDS = (
-    ("1-clinic", "demo-clinic", "introduces itself, its doctor and its social worker"),
+    ("1-clinic", "demo-clinic", "introduces itself and its staff"),
     ("2-plan", "demo-plan", "introduces itself"),
-    ("3-hub", "demo-hub", "introduces itself and offers assessments"),
+    ("3-hub", "demo-hub", "introduces itself and assessments"),
     ("4-food-bank", "demo-food-bank", "introduces itself and its groceries"),
-    ("5-shelter", "demo-shelter", "introduces itself and its waiting list"),
+    ("5-shelter", "demo-shelter", "introduces itself and its beds"),
     ("6-legal-aid", "demo-legal-aid", "introduces itself and its advice"),
     ("7-people", "demo-clinic", "registers six people and three needs"),
     ("8-coverage", "demo-plan", "tells whom it covers"),

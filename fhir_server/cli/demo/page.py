@@ -7,15 +7,31 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import click
 
-_WHO, _SAYS, _ANSWER, _TASK = 10, 52, 27, 16
-_INDENT = " " * (4 + _WHO + 2)
+_WHO, _SAYS, _ANSWER, _TASK, _TIME = 10, 37, 26, 15, 9
+_INDENT = " " * (3 + _WHO)
+_WIDE = 3 + _WHO + _SAYS + _ANSWER + _TASK + _TIME
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One step as it is drawn: who asks what, the answer, the Task's status, the time taken."""
+
+    who: str
+    says: str
+    request: str
+    status: int
+    reason: str
+    task: str
+    milliseconds: float
+    good: bool
 
 
 class Page:
-    """Prints the demo's rows; `plain` terminals get ASCII signs."""
+    """Prints the demo's rows: with ASCII signs where others cannot be shown, without reasons where there is no room."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stdout.isatty()
@@ -25,6 +41,8 @@ class Page:
         self._good, self._bad, self._cut, self._rule = (
             ("✓", "✗", "…", "─") if "utf" in encoding else ("+", "x", "~", "-")
         )
+        self._tells_reasons = not self._is_terminal or self._width >= _WIDE
+        self._answer = _ANSWER if self._tells_reasons else 6
         self._number = 0
 
     def title(self, text: str) -> None:
@@ -40,20 +58,25 @@ class Page:
     def columns(self) -> None:
         """The names of the columns; steps count from 1 below them."""
         self._number = 0
-        heads = f"{'':2}  {'who':<{_WHO}}  {'asks':<{_SAYS}}{'answer':<{_ANSWER}}{'Task':<{_TASK}}{'time':>9}"
+        heads = f"   {'who':<{_WHO}}{'asks':<{_SAYS}}{'answer':<{self._answer}}{'Task':<{_TASK}}{'time':>{_TIME}}"
         click.echo(self._style(heads, dim=True))
         click.echo(self._style(self._rule * len(heads), dim=True))
 
-    def step(
-        self, who: str, says: str, request: str, answer: str, task: str, milliseconds: float, *, good: bool
-    ) -> None:
+    def step(self, row: Row) -> None:
         """One step: a row, and the request as it was sent."""
         self._number += 1
-        sign = self._style(self._good, fg="green") if good else self._style(self._bad, fg="red", bold=True)
-        shown = self._style(f"{answer:<{_ANSWER - 2}}", fg=None if good else "red")
-        row = f"{self._number:>2}  {self._style(f'{who:<{_WHO}}', bold=True)}  {says:<{_SAYS}}"
-        click.echo(f"{row}{sign} {shown}{self._style(f'{task:<{_TASK}}', fg='cyan')}{milliseconds:6.1f} ms")
-        self.aside(request)
+        sign = self._style(self._good, fg="green") if row.good else self._style(self._bad, fg="red", bold=True)
+        answer = f"{row.status} {row.reason}" if self._tells_reasons else str(row.status)
+        cells = (
+            f"{self._number:>2} ",
+            self._style(f"{row.who:<{_WHO}}", bold=True),
+            f"{row.says:<{_SAYS}}{sign} ",
+            self._style(f"{answer:<{self._answer - 2}}", fg=None if row.good else "red"),
+            self._style(f"{row.task:<{_TASK}}", fg="cyan"),
+            f"{row.milliseconds:>{_TIME - 3}.1f} ms",
+        )
+        click.echo("".join(cells))
+        self.aside(row.request)
 
     def aside(self, text: str) -> None:
         """A quiet line under a step, cut at the terminal's edge."""

@@ -25,7 +25,7 @@ _FINAL_TRAIL = ["completed", "in-progress", "accepted", "requested"]
 def walk(stage: Stage, clinic: Caller, food_bank: Caller, stranger: Caller, now: str) -> None:
     """Play the referral; raises Differs where an answer is not as the guide says. `now` is an instant before it."""
     task = _send(stage, clinic, now)
-    stage.step(stranger, "tries to read the Task without a token", f"GET Task/{task['id']}", expect=401)
+    stage.step(stranger, "tries to read it without a token", f"GET Task/{task['id']}", expect=401)
     found = _find(stage, food_bank, task, now)
     accepted = _accept(stage, clinic, food_bank, found)
     started = _set_status(stage, food_bank, accepted, "in-progress", "starts the work")
@@ -76,7 +76,7 @@ def _accept(stage: Stage, clinic: Caller, food_bank: Caller, found: Reply) -> Re
     accepted = _set_status(stage, food_bank, found, "accepted", "accepts it")
     stage.step(
         clinic,
-        "cancels what it read before: too late",
+        "cancels what it read: too late",
         f"PUT Task/{found.body['id']}",
         found.body | {"status": "cancelled"},
         headers={"If-Match": found.etag},
@@ -122,7 +122,7 @@ def _close(stage: Stage, clinic: Caller, sent: JsonObject, done: JsonObject) -> 
     request = stage.step(clinic, "reads its request", f"GET {sent['focus']['reference']}")
     closed = stage.step(
         clinic,
-        "closes its request: the loop is closed",
+        "closes its request: loop closed",
         f"PUT {sent['focus']['reference']}",
         request.body | {"status": "completed"},
         headers={"If-Match": request.etag},

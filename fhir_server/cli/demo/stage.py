@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fhir_server.cli.demo.http import Caller, JsonObject, Reply
-from fhir_server.cli.demo.page import Page
+from fhir_server.cli.demo.page import Page, Row
 
 Check = tuple[str, bool]
 
@@ -44,8 +44,8 @@ class Stage:
             f"  {name}: {value}" for name, value in (headers or {}).items()
         )
         good = reply.status == expect
-        answer = f"{reply.status} {reply.reason}"
-        self.page.step(who.name, says, shown, answer, self._task, reply.milliseconds, good=good)
+        row = Row(who.name, says, shown, reply.status, reply.reason, self._task, reply.milliseconds, good)
+        self.page.step(row)
         if not good:
             self._differ(f"expected {expect}; {diagnostics(reply.body)}")
         return reply
