@@ -4,11 +4,13 @@ One process at a time migrates; the others wait and find it done. A failed migra
 """
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import text
+from sqlalchemy import Connection, NullPool, create_engine, event, text
+from sqlalchemy.exc import OperationalError
 
 from fhir_server import migrations
 from fhir_server.errors import Unavailable
@@ -79,11 +81,15 @@ def driver_url(url: str) -> str:
     return url.replace("postgresql+psycopg:", "postgresql:", 1)
 
 
-def upgrade(url: str, *, to: str = "head") -> None:
-    """Bring a database, empty or behind, to a version of this code."""
-    # Imported here: Alembic costs a start that has nothing to migrate a fifth of a second.
-    from sqlalchemy import NullPool, create_engine, event
+def upgrade(url: str) -> None:
+    """Bring a database, empty or behind, to the version of this code."""
+    with migration(url) as connection:
+        migrate(connection)
 
+
+@contextmanager
+def migration(url: str) -> Iterator[Connection]:
+    """The one transaction in which a database is migrated; commits at the end, or leaves everything as it was."""
     is_sqlite = url.startswith("sqlite:")
     address = url if is_sqlite else driver_url(url).replace("postgresql:", "postgresql+psycopg:", 1)
     engine = create_engine(address, poolclass=NullPool)
@@ -94,23 +100,27 @@ def upgrade(url: str, *, to: str = "head") -> None:
         with engine.begin() as connection:
             if not is_sqlite:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-            _migrate(connection, to)
+            yield connection
+    except OperationalError as error:
+        raise Unavailable("the database cannot be reached, or is busy") from error
     finally:
         engine.dispose()
+
+
+def migrate(connection: Connection, *, to: str = "head") -> None:
+    """Run the migrations that are missing up to a version, inside `migration`."""
+    # Imported here: Alembic would cost every start a fifth of a second.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_VERSIONS.parent))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA busy_timeout = 60000")
     connection.execute("PRAGMA journal_mode = WAL")
-
-
-def _migrate(connection: Any, to: str) -> None:
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    command.upgrade(config, to)
