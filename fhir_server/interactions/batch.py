@@ -20,7 +20,9 @@ def batch(context: Context, request: Request, body: JsonObject, perform: Perform
     """Perform all entries in the standard's order; the answer has theirs in the order of the request."""
     asked = entries.check_envelope(context, body)
     replies: dict[int, str] = {}
-    order = sorted(range(len(asked)), key=lambda i: (entries.ORDER.get(asked[i].get("request", {}).get("method"), 9), i))
+    order = sorted(
+        range(len(asked)), key=lambda i: (entries.ORDER.get(asked[i].get("request", {}).get("method"), 9), i)
+    )
     for index in order:
         replies[index] = _one(context, request, index, asked[index], perform)
     text = bundle("batch-response", [replies[i] for i in range(len(asked))], now=context.core.now())

@@ -77,7 +77,9 @@ def check_body(body: object, match: Match) -> None:
         )
     _check_whole(body)
     if match.resource_id is not None and body.get("id") != match.resource_id:
-        raise BadRequest("the body's id must be present and equal the id in the path", expression=(f"{match.type_name}.id",))
+        raise BadRequest(
+            "the body's id must be present and equal the id in the path", expression=(f"{match.type_name}.id",)
+        )
 
 
 def _check_whole(body: JsonObject) -> None:
@@ -115,9 +117,7 @@ def _delete(context: Context, request: Request, match: Match) -> Found:
 def _patch(context: Context, request: Request, match: Match) -> Found:
     visible = context.visible("patch", match.type_name)
     number = context.core.definitions.resource_types[_type(match)]
-    there = reading.read_current(
-        context.rows, number, match.resource_id or "", tenant=context.tenant, visible=visible
-    )
+    there = reading.read_current(context.rows, number, match.resource_id or "", tenant=context.tenant, visible=visible)
     return _patched(context, request, match, there)
 
 
@@ -153,7 +153,9 @@ def _conditional_update(context: Context, request: Request, match: Match) -> Fou
     given = request.body.get("id")
     if there is not None:
         if given is not None and given != there.resource_id:
-            raise BadRequest("the criteria match a resource with another id than the body's", expression=(f"{match.type_name}.id",))
+            raise BadRequest(
+                "the criteria match a resource with another id than the body's", expression=(f"{match.type_name}.id",)
+            )
         body = {**request.body, "id": there.resource_id}
         return Draft("update", "PUT", _type(match), there.resource_id, body, criteria.version_of(request.if_match))
     if given is None:

@@ -43,17 +43,20 @@ class Settled:
 
 def check_envelope(context: Context, body: JsonObject) -> list[JsonObject]:
     """The entries of a well-formed batch or transaction; raises BadRequest naming each fault of the envelope."""
-    entries: list[JsonObject] = body.get("entry", [])
+    entries: Any = body.get("entry", [])
     limit = context.core.settings.max_entries
     if isinstance(entries, list) and len(entries) > limit:
-        raise BadRequest(f"a bundle may have at most {limit} entries; split it", code="too-costly", expression=("Bundle.entry",))
+        raise BadRequest(
+            f"a bundle may have at most {limit} entries; split it", code="too-costly", expression=("Bundle.entry",)
+        )
     envelope = dict(body)
     if isinstance(entries, list) and entries:
         envelope["entry"] = [_without_resource(entry) for entry in entries]
     issues = [i for i in context.core.validator.issues(envelope) if i.severity in {"error", "fatal"}]
     if issues:
         raise BadRequest(issues=issues)
-    return entries
+    checked: list[JsonObject] = entries
+    return checked
 
 
 def _without_resource(entry: Any) -> Any:
@@ -69,7 +72,8 @@ def entry_of(context: Context, index: int, entry: JsonObject) -> Entry:
         return _entry_of(context, index, entry)
     except FhirError as error:
         error.issues = tuple(
-            Issue(i.severity, i.code, i.diagnostics, i.expression or (f"Bundle.entry[{index}].request",)) for i in error.issues
+            Issue(i.severity, i.code, i.diagnostics, i.expression or (f"Bundle.entry[{index}].request",))
+            for i in error.issues
         )
         raise
 
@@ -102,8 +106,7 @@ def _entry_of(context: Context, index: int, entry: JsonObject) -> Entry:
 
 def _address(context: Context, url: str) -> tuple[str, str]:
     base = context.core.settings.fhir_base + "/"
-    if url.startswith(base):
-        url = url[len(base) :]
+    url = url.removeprefix(base)
     if "://" in url or url.startswith("//") or ".." in url or "#" in url or "\\" in url:
         raise BadRequest("request.url is expected to be relative to this server's base, as in Patient/123")
     path, _, query = url.lstrip("/").partition("?")

@@ -62,7 +62,8 @@ def _entries(context: Context, request: Request, found: Sequence[Stored]) -> lis
     base = context.core.settings.fhir_base
     reduce = reduction(context, request)
     return [
-        history_entry(base, names[v.type_number], v, None if reduce is None or v.deleted else reduce(v.body)) for v in found
+        history_entry(base, names[v.type_number], v, None if reduce is None or v.deleted else reduce(v.body))
+        for v in found
     ]
 
 
@@ -75,7 +76,9 @@ def _parameters(request: Request) -> dict[str, str]:
     asked = {name: value for name, value in request.query if value}
     for name in asked:
         if name not in _KNOWN and not request.is_lenient:
-            raise BadRequest(f"history knows _since, _at and _count; it does not know {name[:60]}", code="not-supported")
+            raise BadRequest(
+                f"history knows _since, _at and _count; it does not know {name[:60]}", code="not-supported"
+            )
     return asked
 
 

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/http.html  HTTP requests, batch entries and transaction 
 
 from collections.abc import Callable
 
-from fhir_server.errors import BadRequest, NotImplementedYet
+from fhir_server.errors import BadRequest
 from fhir_server.interactions import capabilities, changes, history, read, search
 from fhir_server.interactions.batch import batch
 from fhir_server.interactions.context import Context
@@ -26,7 +26,9 @@ def handle(context: Context, request: Request, found: Match) -> Answer:
     """Run the handler of a route that was found already."""
     handler = HANDLERS.get(found.route.code)
     if handler is None:
-        raise NotImplementedYet(f"{found.route.code} is not offered yet; see metadata for what is")
+        raise BadRequest(
+            f"{found.route.code} is not supported by this server; see metadata for what is", code="not-supported"
+        )
     return handler(context, request, found)
 
 
@@ -38,7 +40,9 @@ def _bundle(context: Context, request: Request, found: Match) -> Answer:
         return transaction(context, request, body, perform)
     if body.get("type") == "batch":
         return batch(context, request, body, perform)
-    raise BadRequest("the Bundle's type is expected to be batch or transaction", expression=("Bundle.type",), code="value")
+    raise BadRequest(
+        "the Bundle's type is expected to be batch or transaction", expression=("Bundle.type",), code="value"
+    )
 
 
 HANDLERS: dict[str, Handler] = {
@@ -58,4 +62,4 @@ HANDLERS: dict[str, Handler] = {
     "conditional-patch": changes.change,
     "conditional-delete": changes.change,
 }
-"""What is routed but not here answers 501, and the CapabilityStatement leaves it out."""
+"""What is routed but not here is refused by name, and the CapabilityStatement leaves it out."""

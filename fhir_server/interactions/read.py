@@ -35,7 +35,9 @@ def vread(context: Context, request: Request, match: Match) -> Answer:
 
 def _answer(context: Context, interaction: str, type_name: str, stored: Stored | None, request: Request) -> Answer:
     if stored is None:
-        raise NotFound(f"no {type_name} with this id" if interaction == "read" else f"no such version of this {type_name}")
+        raise NotFound(
+            f"no {type_name} with this id" if interaction == "read" else f"no such version of this {type_name}"
+        )
     if stored.deleted:
         raise Gone(f"this {type_name} was deleted", headers={"ETag": etag(stored.version_id)})
     if (request.if_none_match or request.if_modified_since) and is_unchanged(

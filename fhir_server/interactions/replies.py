@@ -32,7 +32,12 @@ def finished_entry(context: Context, answer: Answer, prefer: str, notes: Sequenc
     resource = ""
     if answer.text is not None:
         resource = f'"resource":{answer.text},'
-    elif stored is not None and not stored.deleted and answer.status != HTTPStatus.NOT_MODIFIED and prefer == "representation":
+    elif (
+        stored is not None
+        and not stored.deleted
+        and answer.status != HTTPStatus.NOT_MODIFIED
+        and prefer == "representation"
+    ):
         resource = f'"resource":{stored.body},'
     return f'{{{full_url}{resource}"response":{{{",".join(response)}}}}}'
 

@@ -62,7 +62,10 @@ def _check_unreferenced(context: Context, proposal: Proposal) -> None:
     definitions = context.core.definitions
     number = definitions.resource_types[proposal.draft.type_name]
     parameters = [
-        p.number for of_type in definitions.search_parameters.values() for p in of_type.values() if p.kind == "reference"
+        p.number
+        for of_type in definitions.search_parameters.values()
+        for p in of_type.values()
+        if p.kind == "reference"
     ]
     if referrers.is_referenced(
         context.rows, number, proposal.resource_id, parameters=parameters, tenant=context.tenant

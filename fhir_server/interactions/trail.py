@@ -12,7 +12,7 @@ from fhir_server.interactions.context import Context
 from fhir_server.store.database import UnitOfWork
 
 
-def record(
+def record(  # noqa: PLR0913 (a record has these parts)
     context: Context,
     interaction: str,
     status: int,

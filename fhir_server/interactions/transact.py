@@ -17,9 +17,7 @@ T = TypeVar("T")
 _ATTEMPTS = 3
 
 
-def transact(
-    context: Context, function: Callable[[Context], T], *, in_order: bool = False
-) -> tuple[T, list[Stored]]:
+def transact(context: Context, function: Callable[[Context], T], *, in_order: bool = False) -> tuple[T, list[Stored]]:
     """Run `function` in a unit of work and commit; returns its result and the versions that were stored.
 
     With `in_order` the write order is entered before anything is read (conditional interactions).

@@ -8,7 +8,7 @@ reads come last and see what was written.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from fhir_server.errors import BadRequest, FhirError
+from fhir_server.errors import FhirError
 from fhir_server.fhir.json import JsonObject
 from fhir_server.interactions import changes, entries, linking, trail
 from fhir_server.interactions.bundles import bundle

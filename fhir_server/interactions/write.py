@@ -1,8 +1,9 @@
 """THE write path: every change of every resource goes through `write`.
 
-https://hl7.org/fhir/R4/http.html#create and what follows it. In order, for each draft: decide whether the principal may;
-check the body's structure; read what is there; check the version; authorize old and new content; run the write rules,
-whose further changes re-enter here; stamp, index, hand to the unit of work with its audit record.
+https://hl7.org/fhir/R4/http.html#create and what follows it. In order, for each draft: decide whether the principal
+may; check the body's structure, so that nothing below reads a malformed one; read what is there; check the version;
+authorize old and new content; run the write rules, whose further changes re-enter here; stamp, index, hand to the unit
+of work with its audit record.
 Nothing is stored until the unit of work commits, and then all of it is.
 """
 
@@ -91,8 +92,8 @@ def _at(issue: Issue, draft: Draft) -> Issue:
 
 
 def _below(expression: str) -> str:
-    head, dot, rest = expression.partition(".")
-    return f".{rest}" if dot else ("" if head else "")
+    _, dot, rest = expression.partition(".")
+    return f".{rest}" if dot else ""
 
 
 def _placed(error: FhirError, draft: Draft) -> FhirError:
@@ -101,14 +102,12 @@ def _placed(error: FhirError, draft: Draft) -> FhirError:
     return error
 
 
-def _write_one(
-    context: Context, uow: UnitOfWork, draft: Draft, current: Current
-) -> tuple[Written, Sequence[Draft]]:
+def _write_one(context: Context, uow: UnitOfWork, draft: Draft, current: Current) -> tuple[Written, Sequence[Draft]]:
     context.visible(draft.interaction, draft.type_name)
     there = current.of(draft)
     _check_version(draft, there)
     if draft.resource is None and (there is None or there.deleted):
-        _record(context, uow, draft, draft.resource_id or "", None, 204)
+        _record(context, uow, draft, draft.resource_id or "", version_id=None, status=204)
         return Written(draft, draft.resource_id or "", None, False, None), ()
     if draft.resource_id is not None and there is None and not draft.is_new:
         _check_may_appear(context, draft, current)
@@ -117,7 +116,8 @@ def _write_one(
     further = _authorize_and_rule(context, draft, resource_id, version_id, there)
     place = uow.change(_change(context, draft, resource_id, version_id, there))
     created = there is None or there.deleted
-    _record(context, uow, draft, resource_id, version_id, 204 if draft.resource is None else 201 if created else 200)
+    status = 204 if draft.resource is None else 201 if created else 200
+    _record(context, uow, draft, resource_id, version_id=version_id, status=status)
     return Written(draft, resource_id, version_id, created, place), further
 
 
@@ -144,9 +144,7 @@ def _authorize_and_rule(
         return None if there is None or there.deleted else parse_stored(there.body)
 
     core = context.core
-    core.policy.authorize(
-        context.principal, draft.interaction, draft.type_name, before=before(), after=draft.resource
-    )
+    core.policy.authorize(context.principal, draft.interaction, draft.type_name, before=before(), after=draft.resource)
     if not core.rules:
         return ()
     proposal = Proposal(draft, resource_id, version_id, before, draft.resource)
@@ -183,12 +181,18 @@ def _with_id(resource: JsonObject, resource_id: str) -> JsonObject:
 
 
 def _record(
-    context: Context, uow: UnitOfWork, draft: Draft, resource_id: str, version_id: int | None, status: int
+    context: Context, uow: UnitOfWork, draft: Draft, resource_id: str, *, version_id: int | None, status: int
 ) -> None:
     if context.unit is not None:
         context.unit.append(f"{draft.type_name}/{resource_id}/_history/{version_id}")
         return
-    trail.leave(uow, trail.record(
-        context, draft.interaction, status,
-        type_name=draft.type_name, resource_id=resource_id, version_id=version_id, entry=draft.entry,
-    ))  # fmt: skip
+    record = trail.record(
+        context,
+        draft.interaction,
+        status,
+        type_name=draft.type_name,
+        resource_id=resource_id,
+        version_id=version_id,
+        entry=context.entry if draft.entry is None else draft.entry,
+    )
+    trail.leave(uow, record)

@@ -11,9 +11,7 @@ from fhir_server.store.statements import Rows, is_one_of
 from fhir_server.store.tables import INDEX_REFERENCE, RESOURCE
 
 
-def is_referenced(
-    rows: Rows, type_number: int, resource_id: str, *, parameters: Sequence[int], tenant: int
-) -> bool:
+def is_referenced(rows: Rows, type_number: int, resource_id: str, *, parameters: Sequence[int], tenant: int) -> bool:
     """Whether another live resource of this server refers to it by one of the search parameters."""
     sql = rows.cached_sql("is_referenced", _referrer)
     asked = {
@@ -22,7 +20,7 @@ def is_referenced(
     return bool(rows.rows(sql, asked))
 
 
-def _referrer() -> Select[tuple[int]]:
+def _referrer() -> Select[int]:
     resource, index = RESOURCE.alias("resource"), INDEX_REFERENCE.alias("index")
     own = and_(resource.c.type == bindparam("type_number"), resource.c.resource_id == bindparam("resource_id"))
     return (

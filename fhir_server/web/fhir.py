@@ -59,7 +59,9 @@ class FhirEndpoint:
         except Exception as error:  # noqa: BLE001 (the last edge: whatever it was, the client learns only the id)
             self._observer.fault(request_id, error)
             seen.wish = Wish()
-            response = self._refuse(context, seen, InternalError(f"internal error; tell the operator the id {request_id}"))
+            response = self._refuse(
+                context, seen, InternalError(f"internal error; tell the operator the id {request_id}")
+            )
         self._observer.request(Observed(
             request_id, environ["REQUEST_METHOD"], seen.interaction, seen.type_name, response.status_code,
             context.principal.identifier, time.perf_counter() - started,
@@ -89,7 +91,14 @@ class FhirEndpoint:
             self._journal(context, seen, answer)
         if native.is_native_answer(found, answer, environ):
             return native.outgoing(answer, context.request_id)
-        return answered(answer, seen.wish, core.settings.fhir_base, core.definitions, context.request_id, context.notes)
+        return answered(
+            answer,
+            seen.wish,
+            base=core.settings.fhir_base,
+            structures=core.definitions,
+            request_id=context.request_id,
+            notes=context.notes,
+        )
 
     def _principal(self, environ: dict[str, Any]) -> Principal:
         if self._core.settings.access == "open":
@@ -124,7 +133,7 @@ class FhirEndpoint:
 class Exchange:
     """What is known so far of a request being answered, for whoever has to refuse it."""
 
-    __slots__ = ("environ", "found", "_interaction", "path", "wish")
+    __slots__ = ("_interaction", "environ", "found", "path", "wish")
 
     def __init__(self, environ: dict[str, Any], path: str) -> None:
         self.environ = environ

@@ -32,8 +32,10 @@ def ready(checks: Mapping[str, Callable[[], bool]]) -> Response:
 def metrics(environ: Mapping[str, Any], settings: Settings) -> Response:
     """Prometheus metrics, for loopback or the bearer of the metrics token."""
     kind, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    bears = bool(settings.metrics_token) and kind.lower() == "bearer" and hmac.compare_digest(
-        token.strip().encode(), settings.metrics_token.encode()
+    bears = (
+        bool(settings.metrics_token)
+        and kind.lower() == "bearer"
+        and hmac.compare_digest(token.strip().encode(), settings.metrics_token.encode())
     )
     if not bears and not is_loopback(client_address(environ, networks(settings.trusted_proxies))):
         return Response("metrics are for loopback, or for the bearer of the metrics token\n", status=403)

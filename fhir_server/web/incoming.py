@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fhir_server.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
-from fhir_server.fhir import json, xml
+from fhir_server.fhir import json
+from fhir_server.fhir.xml import parse as parse_xml
 from fhir_server.fhir.structures import Structures
 from fhir_server.interactions.request import JSON_PATCH, Request
 from fhir_server.settings import Settings
@@ -36,8 +37,6 @@ def read_request(
             if not path.endswith("_search"):
                 raise UnsupportedMediaType("a form is taken by _search only; send application/fhir+json")
             query, body = query + body, None
-        elif path.endswith("_search"):
-            query, body = query, None
     get = environ.get
     return Request(
         method, path, query, body, media_type,
@@ -114,7 +113,7 @@ def _body(environ: Environ, settings: Settings, structures: Structures) -> tuple
         raise BadRequest("this request needs a body", code="required")
     if kind in {JSON, JSON_PATCH}:
         return json.parse(raw, max_depth=settings.max_depth), kind
-    return xml.parse(raw, structures, max_depth=settings.max_depth), kind
+    return parse_xml(raw, structures, max_depth=settings.max_depth), kind
 
 
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:

@@ -19,7 +19,15 @@ from fhir_server.web.negotiation import is_native_accept
 from fhir_server.web.outgoing import VARY, http_date
 
 TYPE_NAME = "Binary"
-_FHIR = ("application/fhir+json", "application/fhir+xml", "application/json", "application/xml", "text/json", "text/xml", JSON_PATCH)
+_FHIR = (
+    "application/fhir+json",
+    "application/fhir+xml",
+    "application/json",
+    "application/xml",
+    "text/json",
+    "text/xml",
+    JSON_PATCH,
+)
 
 
 def is_native(found: Match, environ: dict[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """An answer or a refusal rendered as an HTTP response: format, headers, preferences, compression.
 
-https://hl7.org/fhir/R4/http.html#ops  Stored bytes go out as they are, unless XML, pretty printing or a subset is asked.
+https://hl7.org/fhir/R4/http.html#ops  Stored bytes go out as they are, unless XML, pretty printing or a subset is
+asked for.
 """
 
 import email.utils
@@ -13,9 +14,10 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from fhir_server.errors import FhirError, Issue
-from fhir_server.fhir import json, xml
+from fhir_server.fhir import json
 from fhir_server.fhir.outcomes import operation_outcome
 from fhir_server.fhir.structures import Structures
+from fhir_server.fhir.xml import dump as dump_xml
 from fhir_server.interactions.request import Answer, etag
 from fhir_server.web.negotiation import JSON
 
@@ -41,7 +43,9 @@ class Wish:
     gzip: bool = False
 
 
-def answered(answer: Answer, wish: Wish, base: str, structures: Structures, request_id: str, notes: Sequence[Issue]) -> Response:
+def answered(
+    answer: Answer, wish: Wish, *, base: str, structures: Structures, request_id: str, notes: Sequence[Issue]
+) -> Response:
     """The response to a success."""
     headers: list[tuple[str, str]] = [*_ALWAYS, ("X-Request-Id", request_id), *answer.headers.items()]
     stored = answer.stored
@@ -79,13 +83,11 @@ def _text(answer: Answer, wish: Wish, notes: Sequence[Issue]) -> str:
     return "" if answer.stored is None else answer.stored.body
 
 
-def _response(
-    text: str, status: int, headers: list[tuple[str, str]], wish: Wish, structures: Structures
-) -> Response:
+def _response(text: str, status: int, headers: list[tuple[str, str]], wish: Wish, structures: Structures) -> Response:
     if not text:
         return Bare(b"", status=status, headers=headers)
     if wish.media_type != JSON:
-        data = xml.dump(json.parse_stored(text), structures, pretty=wish.pretty)
+        data = dump_xml(json.parse_stored(text), structures, pretty=wish.pretty)
     elif wish.pretty:
         data = json.dump_pretty(json.parse_stored(text)).encode()
     else:

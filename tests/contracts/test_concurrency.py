@@ -16,7 +16,11 @@ PATIENT = {"resourceType": "Patient", "id": "p1"}
 
 @pytest.fixture
 def client(database_url: str, tmp_path: Path):
-    made = Client(Settings(database=database_url, access="open", journal_folder=str(tmp_path / "journals"), database_timeout_ms=60_000))
+    made = Client(
+        Settings(
+            database=database_url, access="open", journal_folder=str(tmp_path / "journals"), database_timeout_ms=60_000
+        )
+    )
     yield made
     made.close()
 
@@ -63,7 +67,9 @@ def test_parallel_puts_to_a_new_id_create_once(client: Client) -> None:
 
 def test_transactions_in_opposite_order_do_not_deadlock(client: Client) -> None:
     def bundle(names: list[str]) -> dict[str, object]:
-        entries = [{"resource": PATIENT | {"id": n}, "request": {"method": "PUT", "url": f"Patient/{n}"}} for n in names]
+        entries = [
+            {"resource": PATIENT | {"id": n}, "request": {"method": "PUT", "url": f"Patient/{n}"}} for n in names
+        ]
         return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
 
     names = [f"p{n}" for n in range(6)]

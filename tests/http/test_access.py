@@ -88,6 +88,8 @@ def test_open_access_is_for_loopback_only() -> None:
 
 
 def test_links_come_from_the_base_url_whatever_the_host_header_says(client: Client, settings: Settings) -> None:
-    answer = client.put("Patient/p1", PATIENT, **token(settings, "write"), Host="evil.example", X_Forwarded_Host="evil.example")
+    answer = client.put(
+        "Patient/p1", PATIENT, **token(settings, "write"), Host="evil.example", X_Forwarded_Host="evil.example"
+    )
     assert "evil" not in answer.headers["Location"]
     assert answer.headers["Location"].startswith(settings.fhir_base)

@@ -16,8 +16,13 @@ from tests.http.client import Client
 
 def records(settings: Settings) -> list[dict[str, Any]]:
     database = open_database(settings.database)
-    collect(database, settings.journals, now=1)
-    columns = [c for c in AUDIT_EVENT.c if c.name in {"request_id", "entry", "interaction", "status", "type_name", "resource_id", "version_id", "reason"}]
+    collect(database, settings.journals, now=lambda: 1)
+    columns = [
+        c
+        for c in AUDIT_EVENT.c
+        if c.name
+        in {"request_id", "entry", "interaction", "status", "type_name", "resource_id", "version_id", "reason"}
+    ]
     rows = database.rows(database.sql(sa.select(*columns).order_by(AUDIT_EVENT.c.seq)), {})
     database.close()
     return [dict(zip([c.name for c in columns], row, strict=True)) for row in rows]
@@ -49,7 +54,9 @@ def test_each_request_leaves_one_record(client: Client, settings: Settings) -> N
     assert {r["request_id"]: r["status"] for r in found} == expected
 
 
-def test_each_entry_of_a_batch_and_a_transaction_leaves_one_and_the_bundle_one(client: Client, settings: Settings) -> None:
+def test_each_entry_of_a_batch_and_a_transaction_leaves_one_and_the_bundle_one(
+    client: Client, settings: Settings
+) -> None:
     entries = [
         {"request": {"method": "PUT", "url": "Patient/p1"}, "resource": patient("p1")},
         {"request": {"method": "GET", "url": "Patient/p1"}},
@@ -70,7 +77,9 @@ def test_a_rolled_back_transaction_is_one_refusal(client: Client, settings: Sett
         {"request": {"method": "GET", "url": "Patient/nobody"}},
     ]
     request_id = str(uuid.uuid4())
-    answer = client.post("", {"resourceType": "Bundle", "type": "transaction", "entry": entries}, X_Request_Id=request_id)
+    answer = client.post(
+        "", {"resourceType": "Bundle", "type": "transaction", "entry": entries}, X_Request_Id=request_id
+    )
     assert answer.status == 404
     found = [r for r in records(settings) if r["request_id"] == request_id]
     assert [(r["status"], r["entry"], r["reason"]) for r in found] == [(404, None, "not-found")]
@@ -89,7 +98,9 @@ def test_an_audit_that_cannot_be_written_is_503_and_nothing_is_told(client: Clie
 
 @pytest.mark.parametrize("sink", ["journal", "database"])
 def test_both_sinks_record_reads(database_url: str, tmp_path: Any, sink: str) -> None:
-    settings = Settings(database=database_url, access="open", journal_folder=str(tmp_path / "journals"), audit_sink=sink)
+    settings = Settings(
+        database=database_url, access="open", journal_folder=str(tmp_path / "journals"), audit_sink=sink
+    )
     client = Client(settings)
     assert client.get("Patient/nobody").status == 404
     client.close()

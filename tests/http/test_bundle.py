@@ -94,13 +94,15 @@ def test_a_stale_if_match_rolls_back(client: Client) -> None:
 @pytest.mark.parametrize("kind", ["PUT", "DELETE", "PATCH"])
 def test_two_changes_of_one_resource_are_refused(client: Client, kind: str) -> None:
     client.put("Patient/p1", patient(id="p1"))
+    parts = {"type": "add", "path": "Patient", "name": "active"}
+    operation = [{"name": n, ("valueCode" if n == "type" else "valueString"): v} for n, v in parts.items()]
+    operation.append({"name": "value", "valueBoolean": True})
+    patch = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": operation}]}
     second = {
         "PUT": entry("PUT", "Patient/p1", patient(id="p1")),
         "DELETE": entry("DELETE", "Patient/p1"),
-        "PATCH": entry("PATCH", "Patient/p1", {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": [
-            {"name": "type", "valueCode": "add"}, {"name": "path", "valueString": "Patient"},
-            {"name": "name", "valueString": "active"}, {"name": "value", "valueBoolean": True}]}]}),
-    }[kind]  # fmt: skip
+        "PATCH": entry("PATCH", "Patient/p1", patch),
+    }[kind]
     answer = client.post("", bundle("transaction", entry("PUT", "Patient/p1", patient(id="p1")), second))
     assert answer.status == 400, answer.text
     assert client.get("Patient/p1").etag == 'W/"1"'

@@ -10,7 +10,10 @@ PATIENT: dict[str, Any] = {"resourceType": "Patient", "active": True}
 
 
 def test_create_chooses_the_id_and_ignores_the_clients(client: Client) -> None:
-    sent = PATIENT | {"id": "mine", "meta": {"versionId": "41", "lastUpdated": "1999-01-01T00:00:00Z", "profile": ["http://x"]}}
+    sent = PATIENT | {
+        "id": "mine",
+        "meta": {"versionId": "41", "lastUpdated": "1999-01-01T00:00:00Z", "profile": ["http://x"]},
+    }
     answer = client.post("Patient", sent)
     assert answer.status == 201
     stored = answer.json

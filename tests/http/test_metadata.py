@@ -1,4 +1,7 @@
-"""The CapabilityStatement claims what is routed, and everything it claims works: https://hl7.org/fhir/R4/capabilitystatement.html ."""
+"""The CapabilityStatement claims what is routed, and everything it claims works.
+
+https://hl7.org/fhir/R4/capabilitystatement.html
+"""
 
 from typing import Any
 
@@ -33,7 +36,9 @@ def test_types_that_are_off_are_not_claimed(client: Client, statement: dict[str,
         assert client.get(f"{name}/x").status == 404
 
 
-def test_every_claimed_search_parameter_is_taken_and_every_other_refused(client: Client, statement: dict[str, Any]) -> None:
+def test_every_claimed_search_parameter_is_taken_and_every_other_refused(
+    client: Client, statement: dict[str, Any]
+) -> None:
     samples = {"token": "x", "reference": "x", "string": "x", "date": "2020", "uri": "http://x"}
     for resource in statement["rest"][0]["resource"]:
         name = resource["type"]

@@ -39,7 +39,13 @@ def test_formats_nobody_sends_are_406(client: Client) -> None:
 
 
 def test_formats_nobody_takes_are_415(client: Client) -> None:
-    for kind in ("text/plain", "application/pdf", "", "application/x-www-form-urlencoded", "application/fhir+json; charset=latin-1"):
+    for kind in (
+        "text/plain",
+        "application/pdf",
+        "",
+        "application/x-www-form-urlencoded",
+        "application/fhir+json; charset=latin-1",
+    ):
         assert client.send("POST", "Patient", b"x", content_type=kind).status == 415, kind
     assert client.send("PATCH", "Patient/p1", b"<diff/>", content_type="application/xml-patch+xml").status == 415
 

@@ -20,7 +20,14 @@ def test_read_returns_what_was_stored_with_version_headers(client: Client) -> No
 
 
 def test_what_is_not_there_is_404_with_an_outcome(client: Client) -> None:
-    for path in ("Patient/nobody", "Patient/p1/_history/1", "Patient/p1/_history", "Patient/a_b", "Nothing/1", "Patient/p1/x/y"):
+    for path in (
+        "Patient/nobody",
+        "Patient/p1/_history/1",
+        "Patient/p1/_history",
+        "Patient/a_b",
+        "Nothing/1",
+        "Patient/p1/x/y",
+    ):
         answer = client.get(path)
         assert answer.status == 404, path
         assert answer.json["resourceType"] == "OperationOutcome"

@@ -55,7 +55,9 @@ class Server:
         self.core = build_core(settings, now=lambda: self.now, policy=self.policy)
         self._wsgi = WsgiClient(create_application(settings, core=self.core))
 
-    def send(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+    def send(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, str, str]:
         path_only, _, query = path.partition("?")
         kwargs: dict[str, Any] = {} if body is None else {"json": body, "content_type": "application/fhir+json"}
         if isinstance(body, list):
@@ -74,13 +76,19 @@ class Server:
 
 
 def person(name: str) -> dict[str, Any]:
-    return {"resourceType": "Patient", "id": name, "identifier": [{"system": "urn:x", "value": name}], "name": [{"family": name}]}
+    return {
+        "resourceType": "Patient",
+        "id": name,
+        "identifier": [{"system": "urn:x", "value": name}],
+        "name": [{"family": name}],
+    }
 
 
 def task(name: str, chance: random.Random) -> dict[str, Any]:
     return {
         "resourceType": "Task", "id": name, "status": chance.choice(["requested", "accepted"]), "intent": "order",
-        "for": {"reference": f"Patient/{chance.choice(PEOPLE)}"}, "owner": {"reference": f"Organization/o{chance.randrange(2)}"},
+        "for": {"reference": f"Patient/{chance.choice(PEOPLE)}"},
+        "owner": {"reference": f"Organization/o{chance.randrange(2)}"},
     }  # fmt: skip
 
 
@@ -99,7 +107,9 @@ def writes(chance: random.Random) -> list[tuple[str, str, Any]]:
 
 
 @pytest.fixture(params=[1, 2, 3])
-def twins(request: pytest.FixtureRequest, database_url: str, other_database_url: str, tmp_path: Path) -> Iterator[tuple[Server, Server]]:
+def twins(
+    request: pytest.FixtureRequest, database_url: str, other_database_url: str, tmp_path: Path
+) -> Iterator[tuple[Server, Server]]:
     """A server that hides a random half, and one that never had it."""
     chance = random.Random(request.param)
     hidden = set(chance.sample(PEOPLE + TASKS, (len(PEOPLE) + len(TASKS)) // 2))
@@ -121,11 +131,22 @@ def questions() -> list[tuple[str, str, dict[str, str]]]:
     asked: list[tuple[str, str, dict[str, str]]] = []
     for kind, names in (("Patient", PEOPLE), ("Task", TASKS)):
         for name in names:
-            asked += [("GET", f"{kind}/{name}", {}), ("GET", f"{kind}/{name}/_history?_count=50", {}), ("HEAD", f"{kind}/{name}", {})]
+            asked += [
+                ("GET", f"{kind}/{name}", {}),
+                ("GET", f"{kind}/{name}/_history?_count=50", {}),
+                ("HEAD", f"{kind}/{name}", {}),
+            ]
             asked += [("GET", f"{kind}/{name}/_history/{v}", {}) for v in (1, 2, 3)]
-            asked += [("GET", f"{kind}/{name}", {"If-None-Match": 'W/"1"'}), ("GET", f"{kind}?_id={name}&_total=accurate", {})]
+            asked += [
+                ("GET", f"{kind}/{name}", {"If-None-Match": 'W/"1"'}),
+                ("GET", f"{kind}?_id={name}&_total=accurate", {}),
+            ]
             asked += [("GET", f"{kind}/{name}", {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"})]
-        asked += [("GET", f"{kind}/_history?_count=500", {}), ("GET", f"{kind}?_summary=count", {}), ("GET", f"{kind}?_count=0", {})]
+        asked += [
+            ("GET", f"{kind}/_history?_count=500", {}),
+            ("GET", f"{kind}?_summary=count", {}),
+            ("GET", f"{kind}?_count=0", {}),
+        ]
     for name in PEOPLE:
         asked += [
             ("GET", f"Patient?identifier=urn:x|{name}&_total=accurate", {}),
@@ -135,7 +156,11 @@ def questions() -> list[tuple[str, str, dict[str, str]]]:
         ]
     asked += [
         ("GET", "_history?_count=500", {}),
-        ("GET", "Task?owner=Organization/o1&status=requested&_sort=-_lastUpdated&_include=Task:patient&_total=accurate&_count=50", {}),
+        (
+            "GET",
+            "Task?owner=Organization/o1&status=requested&_sort=-_lastUpdated&_include=Task:patient&_total=accurate&_count=50",
+            {},
+        ),
         ("GET", "Task?status=requested&_sort=status,-_id&_count=50", {}),
         ("GET", "Patient?_sort=family&_count=50", {}),
         ("GET", "Patient?_sort=-family&_count=50&_revinclude=Task:patient", {}),
@@ -149,10 +174,16 @@ def questions() -> list[tuple[str, str, dict[str, str]]]:
 def test_every_answer_is_that_of_a_server_without_the_hidden_rows(twins: tuple[Server, Server]) -> None:
     hiding, lacking = twins
     for method, path, headers in questions():
-        assert hiding.send(method, path, None, headers) == lacking.send(method, path, None, headers), (method, path, headers)
+        assert hiding.send(method, path, None, headers) == lacking.send(method, path, None, headers), (
+            method,
+            path,
+            headers,
+        )
 
 
-@pytest.mark.parametrize("path", ["Task?_count=3", "Task?status=requested&_count=2&_sort=-_lastUpdated", "Patient?_sort=family&_count=3"])
+@pytest.mark.parametrize(
+    "path", ["Task?_count=3", "Task?status=requested&_count=2&_sort=-_lastUpdated", "Patient?_sort=family&_count=3"]
+)
 def test_pages_are_the_same(twins: tuple[Server, Server], path: str) -> None:
     pages = []
     for server in twins:
@@ -169,11 +200,8 @@ def test_pages_are_the_same(twins: tuple[Server, Server], path: str) -> None:
 
 
 def test_criteria_of_conditional_changes_match_only_the_visible(twins: tuple[Server, Server]) -> None:
-    hiding, lacking = twins
-    for name in sorted(hiding.hidden & set(PEOPLE)):
+    for name in sorted(twins[0].hidden & set(PEOPLE)):
         body = person(name) | {"id": "ignored"}
-        before = hiding.core.database
-        assert before is not None
         for method, path, sent, headers in (
             ("DELETE", f"Patient?identifier=urn:x|{name}", None, {}),
             ("PATCH", f"Patient?identifier=urn:x|{name}", [{"op": "add", "path": "/active", "value": True}], {}),
@@ -187,7 +215,7 @@ def test_criteria_of_conditional_changes_match_only_the_visible(twins: tuple[Ser
 
 def test_an_id_of_a_hidden_row_cannot_be_taken_over(twins: tuple[Server, Server]) -> None:
     hiding, _ = twins
-    name = sorted(hiding.hidden & set(PEOPLE))[0]
+    name = min(hiding.hidden & set(PEOPLE))
     status, _, text = hiding.send("PUT", f"Patient/{name}", person(name))
     assert status == 403
     assert "exists" not in text
