@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl
 
 from fhir_server.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
 from fhir_server.fhir import json
-from fhir_server.fhir.xml import parse as parse_xml
 from fhir_server.fhir.structures import Structures
+from fhir_server.fhir.xml import parse as parse_xml
 from fhir_server.interactions.request import JSON_PATCH, Request
 from fhir_server.settings import Settings
 from fhir_server.web.negotiation import FORM, JSON, request_format
