@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -32,6 +33,11 @@ class Group:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.leader.pid, signal.SIGKILL)
         self.leader.wait()
+
+    def kill_one(self) -> None:
+        """SIGKILL to one process that the leader has started, whichever."""
+        children = Path(f"/proc/{self.leader.pid}/task/{self.leader.pid}/children")
+        os.kill(int(random.choice(children.read_text().split())), signal.SIGKILL)
 
     def stop(self) -> None:
         """SIGTERM to the leader, which has the others finish."""

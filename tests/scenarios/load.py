@@ -6,14 +6,16 @@ database tells of each version which request wrote it, also when its answer neve
 
 import http.client
 import json
+import queue
 import random
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 MARKS = "urn:test:mark"
+PATIENCE_SECONDS = 60.0
 JsonObject = dict[str, Any]
 
 
@@ -53,17 +55,24 @@ class Client:
         self._own: list[tuple[str, int]] = []
 
     def run(self) -> None:
-        """Ask until the server is gone."""
-        connection = http.client.HTTPConnection(self._address, timeout=60)
-        try:
-            while True:
-                ask = self._random.choice(_KINDS)
-                ask(self, connection)
-                self._acknowledged()
-        except (OSError, http.client.HTTPException, ValueError):
-            return  # killed; an answer cut in its middle is no answer
-        finally:
-            connection.close()
+        """Ask until nobody listens any more; go on when only the process behind the connection was killed."""
+        is_refused = False
+        while not is_refused:
+            connection = http.client.HTTPConnection(self._address, timeout=60)
+            try:
+                self._ask(connection)
+            except ConnectionRefusedError:
+                is_refused = True
+            except (OSError, http.client.HTTPException, ValueError):
+                pass  # killed; an answer cut in its middle is no answer
+            finally:
+                connection.close()
+
+    def _ask(self, connection: http.client.HTTPConnection) -> None:
+        while True:
+            ask = self._random.choice(_KINDS)
+            ask(self, connection)
+            self._acknowledged()
 
     def _send(
         self, connection: http.client.HTTPConnection, attempt: Attempt, method: str, path: str,
@@ -167,23 +176,27 @@ def task(attempt: Attempt, entry: int) -> JsonObject:
     }
 
 
-def under_load(address: str, clients: int, acknowledgements: int, then: Callable[[], None], seed: int) -> list[Attempt]:
-    """Let clients ask until together they have so many answers, then do `then` while they go on; what they asked."""
-    enough = threading.Event()
-    counted = threading.Semaphore(acknowledgements)
+def under_load(
+    address: str, clients: int, moments: Sequence[tuple[int, Callable[[], None]]], seed: int
+) -> list[Attempt]:
+    """Let clients ask, and do something each time they have that many more answers; the last ends the server.
 
-    def count() -> None:
-        if not counted.acquire(blocking=False):
-            enough.set()
-
-    asking = [Client(address, seed * 1_000 + number, count) for number in range(clients)]
+    Returns what they asked.
+    """
+    answers: queue.SimpleQueue[None] = queue.SimpleQueue()
+    asking = [Client(address, seed * 1_000 + number, lambda: answers.put(None)) for number in range(clients)]
     threads = [threading.Thread(target=client.run) for client in asking]
     for thread in threads:
         thread.start()
-    enough.wait(60)
-    then()
-    for thread in threads:
-        thread.join()
+    try:
+        for count, action in moments:
+            for _ in range(count):
+                answers.get(timeout=PATIENCE_SECONDS)
+            action()
+    finally:
+        moments[-1][1]()
+        for thread in threads:
+            thread.join()
     return [attempt for client in asking for attempt in client.attempts]
 
 
