@@ -21,6 +21,10 @@ class Alternative:
     operands: tuple[Operand, ...] = ()
 
 
+NOTHING = Alternative("nothing")
+"""A value that no resource can have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One criterion: on the index rows of a parameter, or (number 0) on the resource itself."""

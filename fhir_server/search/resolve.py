@@ -10,7 +10,7 @@ from fhir_server.definitions import Definitions, SearchParameter
 from fhir_server.errors import BadRequest
 from fhir_server.search.converters import INDEXED_KINDS
 from fhir_server.search.kinds import KINDS, Kind, Reading
-from fhir_server.search.plan import Condition, Inclusion, OrderKey, Search
+from fhir_server.search.plan import NOTHING, Condition, Inclusion, OrderKey, Search
 from fhir_server.search.request import Criterion, Include, SearchRequest, SortKey
 from fhir_server.search.values import Targets
 
@@ -54,6 +54,7 @@ def _condition(criterion: Criterion, type_name: str, understanding: Understandin
     _check_modifier(criterion, parameter, kind, understanding.definitions)
     reading = Reading(criterion.label, criterion.modifier, understanding.targets, understanding.now)
     alternatives = tuple(kind.read(value, reading) for value in criterion.values)
+    alternatives = tuple(a for a in alternatives if a != NOTHING) or (NOTHING,)
     return Condition(kind.name, number, "not" if criterion.modifier == "not" else "match", alternatives)
 
 

@@ -172,10 +172,11 @@ def _matches(asking: _Asking, after: order.Place | None, count: int) -> tuple[li
     """The matches of a page, and the place of the last one when there are more."""
     if count == 0:
         return [], None
-    shape, nulls = asking.search.shape, None if after is None else tuple(value is None for value in after)
+    shape = asking.search.shape
+    window = order.Window(None if after is None else tuple(value is None for value in after), count + 1)
     found = asking.select(
-        ("page", shape, nulls, count),
-        lambda: matches.page(shape, after=nulls, limit=count + 1, visible=asking.visible),
+        ("page", shape, window),
+        lambda: matches.page(shape, window=window, visible=asking.visible),
         {**conditions.operands(asking.search.conditions), **order.operands(after)},
     )
     place = None

@@ -48,9 +48,11 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 _KEYS = st.builds(lambda name, minus: f"{minus}{name}", st.sampled_from(SORTS), st.sampled_from(["", "-"]))
-_CRITERIA = st.sampled_from(
-    ["", "status=requested", "owner=a", "code=x", "code=x&status:not=accepted", "status=requested,completed"]
-)
+_CRITERIA = st.sampled_from([
+    "", "status=requested", "owner=a", "code=x", "code=x&status:not=accepted", "status=requested,completed",
+    "code=x,y,s%7Cz&owner:missing=false", "owner=a,b,Organization/b,nobody&status=requested,accepted,completed",
+    "identifier=A,B,1,2,3,4,5,6,7,8,9", "code=s%7C,x",
+])  # fmt: skip
 
 
 @settings(max_examples=40)

@@ -8,12 +8,11 @@ import re
 
 from fhir_server.search.escapes import unescape
 from fhir_server.search.kinds.kind import Kind, Reading, equal
-from fhir_server.search.plan import Alternative
+from fhir_server.search.plan import NOTHING, Alternative
 from fhir_server.store.index_rows import bounded
 from fhir_server.store.tables import INDEX_REFERENCE
 
 _ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
-NOTHING = Alternative("nothing")
 
 
 def read(text: str, reading: Reading) -> Alternative:

@@ -4,7 +4,7 @@ Names of parameters are made from the place of a condition, a form and a value, 
 that a statement compiled for one search runs for all of its shape.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -26,6 +26,8 @@ from fhir_server.search.kinds.kind import Form, text
 from fhir_server.search.plan import Condition, ConditionShape
 from fhir_server.store.statements import is_one_of
 
+FEW = 8
+"""Up to so many values are parameters of their own; more become one list."""
 _NOTHING = Form(0, lambda _row, _operands: false())
 
 
@@ -36,9 +38,9 @@ def operands(conditions: Sequence[Condition]) -> dict[str, Any]:
         for at, (name, rows) in enumerate(condition.by_form.items()):
             if _is_list(form_of(condition.kind, name), len(rows)):
                 found[f"c{place}_{at}"] = [row[0] for row in rows]
-            else:
-                names = _names(place, at, len(rows), form_of(condition.kind, name).arity)
-                found.update(zip(names, (value for row in rows for value in row), strict=True))
+                continue
+            for one, row in enumerate(rows):
+                found.update((_name(place, at, one, operand), value) for operand, value in enumerate(row))
     return found
 
 
@@ -74,10 +76,16 @@ def matches(shape: ConditionShape, place: int, row: FromClause) -> ColumnElement
         if _is_list(form, count):
             fixed = (row.c[column] == text(value) for column, value in form.fixed.items())
             clauses.append(and_(is_one_of(row.c[form.columns[0]], f"c{place}_{at}"), *fixed))
-            continue
-        names = _names(place, at, count, form.arity)
-        clauses += [form.clause(row, [bindparam(next(names)) for _ in range(form.arity)]) for _ in range(count)]
+        else:
+            clauses += [one_match(shape, place, (at, one), row) for one in range(count)]
     return or_(*clauses)
+
+
+def one_match(shape: ConditionShape, place: int, which: tuple[int, int], row: FromClause) -> ColumnElement[bool]:
+    """Whether one row is what one of the alternatives asks for: the place of its form, and its own in that."""
+    at, one = which
+    form = form_of(shape.kind, shape.counts[at][0])
+    return form.clause(row, [bindparam(_name(place, at, one, operand)) for operand in range(form.arity)])
 
 
 def number(value: int) -> ColumnElement[int]:
@@ -86,8 +94,8 @@ def number(value: int) -> ColumnElement[int]:
 
 
 def _is_list(form: Form, count: int) -> bool:
-    return count > 1 and len(form.columns) == 1
+    return count > FEW and len(form.columns) == 1
 
 
-def _names(place: int, at: int, count: int, arity: int) -> Iterator[str]:
-    return iter([f"c{place}_{at}_{one}_{operand}" for one in range(count) for operand in range(arity)])
+def _name(place: int, at: int, one: int, operand: int) -> str:
+    return f"c{place}_{at}_{one}_{operand}"

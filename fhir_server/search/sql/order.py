@@ -13,6 +13,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     FromClause,
+    Select,
     and_,
     bindparam,
     false,
@@ -29,6 +30,14 @@ from fhir_server.search.sql.conditions import number
 Place = Sequence[str | int | None]
 Nulls = tuple[bool, ...]
 """Which values of a place are absent: all of a place that the SQL depends on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of an order that a page shows: what comes after a place (None: the beginning), up to a limit."""
+
+    after: Nulls | None
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,15 @@ class Ordering:
         placed = [d.nulls_last() if key.number else d for key, d in zip(self.keys, directed, strict=True)]
         return [*placed, pk.desc() if self.is_descending else pk.asc()]
 
-    def after(self, values: Sequence[ColumnElement[Any]], pk: ColumnElement[int], nulls: Nulls) -> ColumnElement[bool]:
+    def cut(
+        self, found: Select[Any], values: Sequence[ColumnElement[Any]], pk: ColumnElement[int], window: Window
+    ) -> Select[Any]:
+        """The rows of a window, in order."""
+        if window.after is not None:
+            found = found.where(self._after(values, pk, window.after))
+        return found.order_by(*self.by(values, pk)).limit(number(window.limit))
+
+    def _after(self, values: Sequence[ColumnElement[Any]], pk: ColumnElement[int], nulls: Nulls) -> ColumnElement[bool]:
         """Whether a row comes after the place in the parameters "after_0", "after_1" ...; the last is its key."""
         if self.is_by_time:
             return self._after_in_time(values[0], pk)
