@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from fhir_server.definitions import Definitions, primitives, schema
+from fhir_server.definitions import Definitions, ValueSetCodes, primitives, schema
 from fhir_server.errors import Issue
 from fhir_server.fhir.structures import Element, Property, Structure
 
@@ -104,8 +104,8 @@ class Explainer:
             yield from self._resource(value, at)
         else:
             yield from self._complex(value, self._definitions.structures[declared.structure or ""], at)
-            if codes is not None and isinstance(value, dict) and not _is_coded(value, codes.by_system):
-                yield _issue("code-invalid", f"one coding must be from {codes.url}", at)
+            if codes is not None and isinstance(value, dict):
+                yield from _coded(value, codes, at)
 
     def _resource(self, value: Any, at: str) -> Iterator[Issue]:
         name = value.get("resourceType") if isinstance(value, dict) else None
@@ -161,16 +161,19 @@ def _choice(node: dict[str, Any], element: Element, structure: Structure, at: st
         yield _issue("required", f"{element.name}[x] is required", at)
 
 
-def _is_coded(concept: dict[str, Any], by_system: Any) -> bool:
+def _coded(concept: dict[str, Any], codes: ValueSetCodes, at: str) -> Iterator[Issue]:
     coding = concept.get("coding")
-    return not isinstance(coding, list) or any(_is_listed(item, by_system) for item in coding)
+    if "coding" not in concept:
+        yield _issue("required", f"a coding from {codes.url} is required", at)
+    elif isinstance(coding, list) and not any(_is_listed(item, codes) for item in coding):
+        yield _issue("code-invalid", f"one coding must be from {codes.url}", at)
 
 
-def _is_listed(coding: Any, by_system: Any) -> bool:
+def _is_listed(coding: Any, codes: ValueSetCodes) -> bool:
     if not isinstance(coding, dict):
-        return True
+        return False
     system, code = coding.get("system"), coding.get("code")
-    return isinstance(system, str) and isinstance(code, str) and code in by_system.get(system, ())
+    return isinstance(system, str) and isinstance(code, str) and code in codes.by_system.get(system, ())
 
 
 def _integer(value: Any, type_name: str, at: str) -> Iterator[Issue]:

@@ -34,18 +34,22 @@ class StructureValidator:
         unfit = self._unfit(resource)
         if unfit is not None:
             return [unfit]
-        try:
-            is_valid = self._engine.is_valid(resource)
-        except ValueError:
-            is_valid = False
-        if not is_valid:  # perhaps only for a number that keeps its own literal, which no engine knows
-            resource = json.plain(resource)
-            is_valid = self._engine.is_valid(resource)
+        judged, is_valid = self._judged(resource)
         found = walk.problems(resource, self._kinds)
         if is_valid and not found:
             return []
-        faults = iter(()) if is_valid else self._explainer.faults(resource)
+        faults = iter(()) if is_valid else self._explainer.faults(judged)
         return self._reported(resource, faults, found)
+
+    def _judged(self, resource: Any) -> tuple[Any, bool]:
+        """What the engine looked at, and its verdict."""
+        try:
+            if self._engine.is_valid(resource):
+                return resource, True
+        except ValueError:
+            pass
+        plain = json.plain(resource)  # perhaps only a number that keeps its own literal, which no engine knows
+        return plain, self._engine.is_valid(plain)
 
     def _unfit(self, resource: Any) -> Issue | None:
         if not isinstance(resource, dict):
