@@ -4,6 +4,7 @@ The rule: nothing collected is written before `flush` or the commit, so that one
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Table
@@ -59,6 +60,7 @@ class CollectingUnit(Compiling):
         return collected
 
 
+@cache
 def stamp_columns(table: Table) -> tuple[str, ...]:
     """The columns that carry the stamp of the unit of work."""
     return tuple(c.name for c in table.columns if c.info.get("stamp"))

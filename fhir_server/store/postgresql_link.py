@@ -107,7 +107,10 @@ class PostgresqlLink:
         return [result for result, is_answer in zip(results, sent, strict=True) if is_answer]
 
     def _send_all(self, steps: Iterable[Step], fresh: list[str]) -> list[bool]:
-        """For each message sent, whether its result answers a step; what it prepares goes to `fresh`, too."""
+        """For each message sent, whether its result answers a step; what it prepares goes to `fresh`, too.
+
+        libpq keeps small messages, so that they travel together, and sends what grows beyond 64 kB at once.
+        """
         pgconn = self._pgconn
         pgconn.enter_pipeline_mode()
         sent: list[bool] = []
@@ -120,7 +123,6 @@ class PostgresqlLink:
                 sent.append(False)
             pgconn.send_query_prepared(name, [v for v, _ in values], [f for _, f in values], pq.Format.BINARY)
             sent.append(True)
-            self._send()
         pgconn.pipeline_sync()
         self._send()
         return sent

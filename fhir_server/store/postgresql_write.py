@@ -7,7 +7,7 @@ lock was taken by a statement before it; else it could miss what another writer 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import count
 from typing import Any, Literal
 
@@ -55,10 +55,11 @@ class Source:
         ]
 
 
-def _source(table: Table, columns: Sequence[str]) -> Source:
+@cache
+def _source(table: Table, columns: tuple[str, ...]) -> Source:
     kinds = [table.columns[name].type for name in columns]
     types = ("text" if isinstance(k, String) else k.compile(_DIALECT).lower() for k in kinds)
-    return Source(f"new_{table.name}", tuple(columns), tuple(types))
+    return Source(f"new_{table.name}", columns, tuple(types))
 
 
 def _given(table: Table) -> tuple[str, ...]:
