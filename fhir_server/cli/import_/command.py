@@ -30,8 +30,8 @@ _CLEAR_LINE = "\r\x1b[2K"
 def import_(*, paths: tuple[Path, ...], jobs: int | None, most: int, strict: bool, database_url: str | None) -> None:
     """Load resources or Bundles from NDJSON files (.ndjson, .ndjson.gz) or JSON files (.json), their ids kept.
 
-    What cannot be stored is reported as FILE:LINE with the place in the resource; the rest is stored all the same,
-    and the exit status is 1.
+    What cannot be stored is reported as FILE:LINE with the place in the resource; the rest is stored all the same, and
+    the exit status is 1. With several processes, lines of one resource that are far apart may be stored in any order.
     """
     settings = options.loaded(database=database_url)
     options.refuse_unless_current(settings.database)

@@ -35,8 +35,8 @@ class Prepared:
 
     @property
     def is_conditional(self) -> bool:
-        """Whether something must be looked for before it is written."""
-        return any(s.entry.request.if_none_exist for s in self.settled)
+        """Whether something may have to be looked for first: If-None-Exist, or a reference by criteria."""
+        return self.is_bundle and (b"?" in self.line.raw or b"ifNoneExist" in self.line.raw)
 
 
 def prepared(core: Core, line: Line) -> Prepared:
@@ -47,13 +47,13 @@ def prepared(core: Core, line: Line) -> Prepared:
     if body.get("resourceType") != "Bundle":
         _check(core, [(body, "")])
         return Prepared(line, (_settled(core, 0, body, "", {}),), is_bundle=False)
-    entries = _entries(core, body)
+    entries = _entries(body)
     _check(core, [(entry["resource"], f"Bundle.entry[{index}].resource") for index, entry in enumerate(entries)])
     settled = tuple(_of_entry(core, index, entry) for index, entry in enumerate(entries))
     return Prepared(line, settled, is_bundle=True)
 
 
-def _entries(core: Core, bundle: JsonObject) -> list[JsonObject]:
+def _entries(bundle: JsonObject) -> list[JsonObject]:
     if bundle.get("type") not in _KINDS:
         raise BadRequest("only a transaction, batch or collection is loaded", expression=("Bundle.type",), code="value")
     entries = bundle.get("entry", [])
@@ -68,9 +68,6 @@ def _entries(core: Core, bundle: JsonObject) -> list[JsonObject]:
             raise BadRequest(
                 "an import only stores: POST or PUT", expression=(f"{place}.request",), code="not-supported"
             )
-    limit = core.settings.max_entries
-    if len(entries) > limit:
-        raise BadRequest(f"a bundle may have at most {limit} entries; split it", code="too-costly")
     return entries
 
 
