@@ -152,7 +152,8 @@ def _address(bind: str) -> tuple[str, int]:
 def _in_worker(application: Application, parent: int) -> Application:
     """The application inside a worker process, which ends when the server is killed (Linux: PR_SET_PDEATHSIG)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, int(signal.SIGTERM))
+        # Not SIGTERM: a worker that is just starting may lose that, and then hold the port for ever.
+        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))
         if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(1)
     return application
