@@ -49,14 +49,13 @@ def load(profiles_folder: Path | None = None, terminology_folder: Path | None = 
 
 
 def shipped(name: str) -> Path:
-    """The folder in the checkout, or the one that the wheel carries."""
-    checkout = Path(__file__).parents[2] / name
-    if (checkout / "server").is_dir() or (checkout / BASE).is_dir():
-        return checkout
+    """The folder that the wheel carries, or the one of the checkout."""
     packaged = Path(str(resources.files("fhir_server"))) / "_shipped" / name
-    if not packaged.is_dir():
-        raise DefinitionsError(f"no {name} folder: neither in the checkout nor in the installed package")
-    return packaged
+    checkout = Path(__file__).parents[2] / name
+    for folder in (packaged, checkout):
+        if (folder / BASE).is_dir():
+            return folder
+    raise DefinitionsError(f"no {name} folder: neither in the installed package nor in a checkout")
 
 
 def _tables(folder: Path) -> list[dict[str, Any]]:
