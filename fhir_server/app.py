@@ -18,7 +18,7 @@ from fhir_server.audit.sink import open_sink
 from fhir_server.definitions import Definitions, load
 from fhir_server.errors import Unavailable
 from fhir_server.interactions import rules
-from fhir_server.interactions.context import Core, Kept, WriteRule
+from fhir_server.interactions.context import Core, Kept, Validator, WriteRule
 from fhir_server.interactions.perform import HANDLERS
 from fhir_server.search.extract import Extractor
 from fhir_server.settings import Settings
@@ -53,6 +53,7 @@ def build_core(
     *,
     database: Database | None = None,
     definitions: Definitions | None = None,
+    validator: Validator | None = None,
     policy: Policy | None = None,
     now: Clock = wall_clock,
     further_rules: Sequence[WriteRule] = (),
@@ -65,7 +66,7 @@ def build_core(
         definitions=definitions,
         database=database,
         policy=policy or OperatorPolicy(),
-        validator=StructureValidator(definitions, max_issues=settings.max_issues),
+        validator=validator or StructureValidator(definitions, max_issues=settings.max_issues),
         extractor=Extractor(definitions, base=settings.fhir_base),
         rules=(*write_rules(settings), *further_rules),
         now=now,

@@ -1,6 +1,5 @@
 """A thin client over the WSGI application: JSON in, text and JSON out, the text kept as it came."""
 
-import functools
 import gzip
 import json
 import zlib
@@ -11,9 +10,10 @@ from typing import Any
 from werkzeug.datastructures import Headers
 from werkzeug.test import Client as WsgiClient
 
-from fhir_server import definitions
 from fhir_server.app import build_core, create_application
+from fhir_server.interactions.context import Core
 from fhir_server.settings import Settings
+from tests import shared_parts
 
 JsonObject = dict[str, Any]
 FHIR_JSON = "application/fhir+json"
@@ -75,6 +75,11 @@ class Answer:
         return [r["id"] for r in self.resources if r["resourceType"] == type_name]
 
 
+def _core(settings: Settings) -> Core:
+    validator = shared_parts.validator(settings.max_issues)
+    return build_core(settings, definitions=shared_parts.definitions(), validator=validator)
+
+
 class Client:
     """Sends requests to one application; `headers` go with each request unless it says otherwise."""
 
@@ -82,7 +87,7 @@ class Client:
         self.base = settings.fhir_base
         self.headers = dict(headers or {})
         self._root = settings.root_url
-        self._application = create_application(settings, core=build_core(settings, definitions=_definitions()))
+        self._application = create_application(settings, core=_core(settings))
         self._wsgi = WsgiClient(self._application)
 
     def close(self) -> None:
@@ -135,12 +140,6 @@ class Client:
     def delete(self, path: str, **headers: str) -> Answer:
         """DELETE."""
         return self.send("DELETE", path, headers=_named(headers))
-
-
-@functools.cache
-def _definitions() -> definitions.Definitions:
-    """The definitions that all servers of a test process share: they are frozen."""
-    return definitions.load()
 
 
 def _unpacked(raw: bytes, headers: Headers) -> bytes:

@@ -20,6 +20,7 @@ from fhir_server.access.principal import Principal
 from fhir_server.app import build_core, create_application
 from fhir_server.settings import Settings
 from fhir_server.store.visibility import Predicate
+from tests import shared_parts
 
 PEOPLE = [f"p{n}" for n in range(12)]
 TASKS = [f"t{n}" for n in range(24)]
@@ -52,7 +53,13 @@ class Server:
         settings = Settings(database=url, access="open", journal_folder=str(folder), page_size=5)
         self.policy = Hiding(set())
         self.hidden = hidden
-        self.core = build_core(settings, now=lambda: self.now, policy=self.policy)
+        self.core = build_core(
+            settings,
+            definitions=shared_parts.definitions(),
+            validator=shared_parts.validator(settings.max_issues),
+            now=lambda: self.now,
+            policy=self.policy,
+        )
         self._wsgi = WsgiClient(create_application(settings, core=self.core))
 
     def send(
