@@ -19,12 +19,12 @@ from fhir_server.errors import Unavailable
 from fhir_server.store.collecting import CollectingUnit, stored_versions
 from fhir_server.store.connections import ThreadConnections
 from fhir_server.store.postgresql_errors import ConnectionLost
-from fhir_server.store.postgresql_link import WRITER_SETTINGS, PostgresqlLink, Step
+from fhir_server.store.postgresql_link import READER_SETTINGS, WRITER_SETTINGS, PostgresqlLink, Step
 from fhir_server.store.postgresql_write import Stamping, steps
 from fhir_server.store.statements import Compiling, Sql, StatementCache
 from fhir_server.store.unit_of_work import OutcomeUnknown, Retryable
 
-_BEGIN: Step = ("BEGIN", ())
+_BEGIN: Step = ("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", ())
 _COMMIT: Step = ("COMMIT", ())
 _ENTER: Step = ("SELECT pg_advisory_xact_lock(7306217)", ())
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -43,7 +43,7 @@ class PostgresqlDatabase(Compiling):
 
     def __init__(self, url: str, *, timeout_ms: int) -> None:
         super().__init__(StatementCache("postgresql"))
-        self._readers = ThreadConnections(lambda: PostgresqlLink(url, timeout_ms=timeout_ms))
+        self._readers = ThreadConnections(lambda: PostgresqlLink(url, timeout_ms=timeout_ms, settings=READER_SETTINGS))
         self._writers = ThreadConnections(lambda: PostgresqlLink(url, timeout_ms=timeout_ms, settings=WRITER_SETTINGS))
         self._keys = _Keys()
 
@@ -66,29 +66,33 @@ class PostgresqlDatabase(Compiling):
     @contextmanager
     def snapshot(self) -> Iterator["PostgresqlSnapshot"]:
         """See `Database.snapshot`: until it ends, this thread reads nothing newer."""
+        if self._readers.get().in_use:
+            raise RuntimeError("this thread has an open snapshot")
         link = _fresh(self._readers)
+        link.in_use = True
         try:
             link.run(_SNAPSHOT)
             yield PostgresqlSnapshot(self._statements, link)
         except ConnectionLost as error:
             raise Unavailable(_LOST) from error
         finally:
+            link.in_use = False
             if not link.roll_back():
                 self._readers.drop(link)
 
     @contextmanager
     def unit_of_work(self, *, tenant: int, now: int) -> Iterator["PostgresqlUnit"]:
         """See `Database.unit_of_work`."""
-        if self._writers.get().in_unit:
+        if self._writers.get().in_use:
             raise RuntimeError("this thread has an open unit of work")
         link = _fresh(self._writers)
         unit = PostgresqlUnit(self._statements, link, self._keys, tenant=tenant, now=now)
-        link.in_unit = True
+        link.in_use = True
         try:
             yield unit
             unit.commit()
         finally:
-            link.in_unit = False
+            link.in_use = False
             if not link.roll_back():
                 self._writers.drop(link)
 

@@ -22,7 +22,7 @@ from fhir_server.store.postgresql_values import Value, encoded
 from fhir_server.store.statements import Sql
 
 _GOOD = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
-_MOST_PREPARED = 500
+_MOST_PREPARED = 300
 
 # A plan is kept for as long as the connection, also one made while the tables were still empty: it must use indexes.
 _SETTINGS = """
@@ -33,6 +33,9 @@ SET client_min_messages = error;
 SET jit = off;
 SET synchronous_commit = on;
 SET enable_seqscan = off;
+"""
+READER_SETTINGS = """
+SET default_transaction_read_only = on;
 """
 WRITER_SETTINGS = """
 SET plan_cache_mode = force_generic_plan;
@@ -47,9 +50,9 @@ Step = tuple[str, Sequence[Value]]
 class PostgresqlLink:
     """A connection of one thread; raises ConnectionLost, and what `postgresql_errors` makes of failures."""
 
-    __slots__ = ("_connection", "_count", "_loaders", "_pgconn", "_poll", "_prepared", "in_unit")
+    __slots__ = ("_connection", "_count", "_loaders", "_pgconn", "_poll", "_prepared", "in_use")
 
-    def __init__(self, url: str, *, timeout_ms: int, settings: str = "") -> None:
+    def __init__(self, url: str, *, timeout_ms: int, settings: str) -> None:
         parameters = {"connect_timeout": 10, "application_name": "fhir-server", **conninfo_to_dict(url)}
         try:
             self._connection = psycopg.connect(make_conninfo("", **parameters), autocommit=True)
@@ -65,7 +68,7 @@ class PostgresqlLink:
         self._count = 0
         self._prepared: dict[str, bytes] = {}
         self._loaders: dict[str, Any] = {}
-        self.in_unit = False
+        self.in_use = False
 
     def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """All rows of a statement."""
@@ -161,7 +164,7 @@ class PostgresqlLink:
         return name
 
     def _prepare(self, text: str) -> bytes:
-        if len(self._prepared) >= _MOST_PREPARED:
+        while len(self._prepared) >= _MOST_PREPARED:
             oldest = next(iter(self._prepared))
             self._loaders.pop(oldest, None)
             _checked(self._pgconn.exec_(b"DEALLOCATE " + self._prepared.pop(oldest)))

@@ -50,11 +50,12 @@ def translated(error: sqlite3.Error) -> Exception:
 class Link:
     """One connection, whose statements each end at the time limit."""
 
-    __slots__ = ("_timeout", "connection", "deadline")
+    __slots__ = ("_timeout", "connection", "deadline", "in_use")
 
     def __init__(self, file: str, *, timeout_ms: int, reads_only: bool) -> None:
         self._timeout = timeout_ms / 1000
         self.deadline = float("inf")
+        self.in_use = False
         try:
             self.connection = sqlite3.connect(
                 file, isolation_level=None, check_same_thread=False, cached_statements=512, uri=False
@@ -65,6 +66,10 @@ class Link:
             raise translated(error) from error
         self.connection.set_progress_handler(self._is_late, _INSTRUCTIONS_BETWEEN_LOOKS)
 
+    def start_clock(self) -> None:
+        """Let the time limit begin now."""
+        self.deadline = time.monotonic() + self._timeout
+
     def _is_late(self) -> bool:
         return time.monotonic() > self.deadline
 
@@ -73,7 +78,7 @@ class Link:
         values = {**sql.defaults, **parameters}
         for name in sql.lists:
             values[name] = json.dumps(values[name])
-        self.deadline = time.monotonic() + self._timeout
+        self.start_clock()
         try:
             return self.connection.execute(sql.text, values).fetchall()
         except sqlite3.Error as error:
@@ -84,7 +89,7 @@ class Link:
 
         Looks again every half millisecond: SQLite's own waiting backs off to 100 ms and lets others overtake.
         """
-        self.deadline = time.monotonic() + self._timeout
+        self.start_clock()
         self.connection.execute("PRAGMA busy_timeout = 0")
         while True:
             try:
@@ -122,24 +127,31 @@ class SqliteDatabase(Compiling):
     @contextmanager
     def snapshot(self) -> Iterator["SqliteDatabase"]:
         """See `Database.snapshot`: until it ends, this thread reads nothing newer."""
-        connection = self._readers.get().connection
-        connection.execute("BEGIN")
+        link = self._readers.get()
+        if link.in_use:
+            raise RuntimeError("this thread has an open snapshot")
+        link.in_use = True
+        link.connection.execute("BEGIN")
         try:
             yield self
         finally:
-            connection.execute("ROLLBACK")
+            link.in_use = False
+            link.connection.execute("ROLLBACK")
 
     @contextmanager
     def unit_of_work(self, *, tenant: int, now: int) -> Iterator["SqliteUnit"]:
         """See `Database.unit_of_work`."""
         link = self._writers.get()
+        if link.in_use:
+            raise RuntimeError("this thread has an open unit of work")
         unit = SqliteUnit(self._statements, link, tenant=tenant, now=now)
+        link.in_use = True
         try:
             yield unit
             unit.commit()
-        except BaseException:
+        finally:
+            link.in_use = False
             unit.roll_back()
-            raise
 
     def close(self) -> None:
         """See `Database.close`."""
@@ -154,8 +166,6 @@ class SqliteUnit(CollectingUnit):
 
     def __init__(self, statements: StatementCache, link: Link, *, tenant: int, now: int) -> None:
         super().__init__(statements, tenant=tenant, now=now)
-        if link.connection.in_transaction:
-            raise RuntimeError("this thread has an open unit of work")
         self._link = link
         self._began = False
 
@@ -179,6 +189,7 @@ class SqliteUnit(CollectingUnit):
             return self._stamp
         self.enter_write_order()
         connection = self._link.connection
+        self._link.start_clock()
         try:
             if needs_stamp and not self._stamp:
                 self._stamp = take_stamp(connection, self._now)
@@ -193,6 +204,7 @@ class SqliteUnit(CollectingUnit):
         """Flush and commit; nothing happens when nothing was written."""
         self.flush()
         if self._began:
+            self._link.deadline = float("inf")
             try:
                 self._link.connection.execute("COMMIT")
             except sqlite3.Error as error:
@@ -200,7 +212,6 @@ class SqliteUnit(CollectingUnit):
             self._began = False
 
     def roll_back(self) -> None:
-        """Undo everything."""
-        if self._began and self._link.connection.in_transaction:
+        """Undo what was not committed."""
+        if self._link.connection.in_transaction:
             self._link.connection.execute("ROLLBACK")
-        self._began = False

@@ -278,7 +278,6 @@ def test_large_units_are_one(database: Database) -> None:
 
 def test_one_thread_has_one_unit_of_work(database: Database) -> None:
     with database.unit_of_work(tenant=TENANT, now=NOW) as uow:
-        uow.enter_write_order()
         with pytest.raises(RuntimeError), database.unit_of_work(tenant=TENANT, now=NOW):
             pass
         uow.change(created("a"))
@@ -294,4 +293,16 @@ def test_a_snapshot_sees_one_state(database: Database) -> None:
     assert current(database, "b") is not None
     with pytest.raises(KeyError), database.snapshot() as rows:
         raise KeyError
+    with database.snapshot(), pytest.raises(RuntimeError), database.snapshot():
+        pass
     assert current(database, "b") is not None
+
+
+def test_only_a_unit_of_work_can_write(database: Database) -> None:
+    statement = database.sql(sa.delete(OUTBOX))
+    commit(database, created("a"))
+    with pytest.raises(Exception, match="read"):
+        database.rows(statement, {})
+    with database.snapshot() as rows, pytest.raises(Exception, match="read"):
+        rows.rows(statement, {})
+    assert len(all_of(database, OUTBOX, "seq")) == 1
