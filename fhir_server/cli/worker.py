@@ -42,8 +42,8 @@ def tasks(database: "Database", settings: Settings) -> "tuple[PeriodicTask, ...]
 
     interval = settings.worker_interval_ms / 1000
     measured = PeriodicTask("measure", MEASURE_SECONDS, _measure(database, settings.journals))
-    if settings.audit_sink == "database":
-        return (measured,)
+    if settings.audit_sink == "database" and not settings.journals.is_dir():
+        return (measured,)  # with a folder there may be journals from before the setting was changed
     return (PeriodicTask("collect audit journals", interval, _collect(database, settings)), measured)
 
 
