@@ -85,13 +85,14 @@ def _leave_open(page: Page, server: child.Server, callers: Mapping[str, Caller])
     page.lines(
         f"{callers[organization].name:<10}  {callers[organization].token}" for organization in network.ORGANIZATIONS
     )
-    food_bank = f"-H 'Authorization: Bearer {callers['demo-food-bank'].token}'"
+    authorized = 'curl -s -H "Authorization: Bearer $TOKEN"'
     page.lines([
         "",
+        f"export TOKEN={callers['demo-food-bank'].token}",
         f"curl -s {base}/metadata",
-        f"curl -s {food_bank} '{base}/Task?owner=Organization/demo-food-bank&_include=Task:focus&_pretty=true'",
-        f"curl -s {food_bank} -H 'Accept: application/fhir+xml' {base}/Patient/demo-ana",
-        f"curl -s {food_bank} '{base}/HealthcareService?organization=demo-shelter&_pretty=true'",
+        f"{authorized} '{base}/Task?owner=Organization/demo-food-bank&_include=Task:focus&_pretty=true'",
+        f"{authorized} '{base}/HealthcareService?organization=demo-shelter&_pretty=true'",
+        f"{authorized} -H 'Accept: application/fhir+xml' {base}/Patient/demo-ana",
         "",
         "Ctrl-C stops the server.",
     ])  # fmt: skip
