@@ -50,9 +50,12 @@ class _Batch:
 
 
 def collect(
-    database: Database, folder: Path, *, now: Callable[[], int], timeout_ms: int = 10_000, batch_bytes: int = 262_144
+    database: Database, folder: Path, *, now: Callable[[], int], timeout_ms: int = 10_000, batch_bytes: int = 65_536
 ) -> Collected:
-    """Move all that is there; `now` gives epoch microseconds. Raises Unavailable, and then the next call goes on."""
+    """Move all that is there; `now` gives epoch microseconds. Raises Unavailable, and then the next call goes on.
+
+    `batch_bytes` of lines are one unit of work: on SQLite other writers wait for about 5 ms at 64 KiB.
+    """
 
     def store(batch: _Batch) -> Collected | None:
         def write(unit: UnitOfWork) -> Collected | None:
@@ -68,6 +71,10 @@ def collect(
             continue  # another collector was faster
         try:
             total += _collect_file(database, path, descriptor, store, batch_bytes)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 (one journal that cannot be moved holds up no other)
+            _LOG.error("audit journal %s cannot be moved: %s", path.name, type(error).__name__)
         finally:
             os.close(descriptor)
     return total

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fhir_server.audit import events
 from fhir_server.audit.collect import Collected, collect, waiting_bytes
 from fhir_server.audit.journal import Journal, prepare_folder
 from fhir_server.audit.journal_file import create
@@ -180,6 +181,19 @@ def test_a_journal_that_comes_back_is_not_moved_again(database: Database, folder
     shutil.copytree(kept, folder, dirs_exist_ok=True)
     assert _collect(database, folder) == Collected(removed=1)
     assert _numbers(database) == [0]
+
+
+def test_a_journal_that_cannot_be_moved_holds_up_no_other(database: Database, folder: Path) -> None:
+    """As when somebody has restored the rows of a journal without its position."""
+    for number, stem in enumerate(["a", "b"]):
+        file = create(folder, stem)
+        file.write(record(number).line())
+        file.close()
+    with database.unit_of_work(tenant=1, now=NOW) as unit:
+        events.insert(unit, record(0), journal="a-0.ndjson", place=0)
+    assert _collect(database, folder) == Collected(moved=1, removed=1)
+    assert _numbers(database) == [0, 1]
+    assert [path.name for path in folder.iterdir()] == ["a-0.ndjson"]
 
 
 def test_other_files_are_left_alone(database: Database, folder: Path) -> None:
