@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from fhir_server.errors import Conflict, Unprocessable
-from fhir_server.store import schema, sqlite_backup
+from fhir_server.store import schema
+from fhir_server.store.sqlite import backup as sqlite
 
 _MANIFEST = "manifest.json"
 _JOURNALS = "journals"
@@ -72,11 +73,11 @@ def _engine_name(url: str) -> str:
 
 def _engine(url: str) -> ModuleType:
     if _engine_name(url) == "sqlite":
-        return sqlite_backup
+        return sqlite
     # Imported here: a server on SQLite need not have the PostgreSQL driver.
-    from fhir_server.store import postgresql_backup
+    from fhir_server.store.postgresql import backup as postgresql
 
-    return postgresql_backup
+    return postgresql
 
 
 def _copy_journals(source: Path, target: Path) -> None:

@@ -14,7 +14,7 @@ from tests.killing import DIED, die_before, forked
 
 FILES = (
     "audit/collect.py", "audit/events.py", "store/unit_of_work.py",
-    "store/sqlite.py", "store/postgresql.py", "store/postgresql_unit.py",
+    "store/sqlite/database.py", "store/sqlite/write.py", "store/postgresql/database.py", "store/postgresql/link.py",
 )  # fmt: skip
 RECORDS = 9
 SMALL_BATCH = 700

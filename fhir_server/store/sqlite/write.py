@@ -1,4 +1,4 @@
-"""Writing on SQLite: the statements of one flush, inside the transaction that `sqlite` has begun.
+"""Writing on SQLite: the statements of one flush, inside the transaction that its unit of work has begun.
 
 Rows go by executemany, which SQLite runs faster than one statement with many rows or one over a JSON text.
 """

@@ -18,9 +18,9 @@ from psycopg.pq.abc import PGresult
 from fhir_server.errors import Unavailable
 from fhir_server.store.collecting import CollectingUnit, stored_versions
 from fhir_server.store.connections import ThreadConnections
-from fhir_server.store.postgresql_errors import ConnectionLost
-from fhir_server.store.postgresql_link import READER_SETTINGS, WRITER_SETTINGS, PostgresqlLink, Step
-from fhir_server.store.postgresql_write import Stamping, steps
+from fhir_server.store.postgresql.errors import ConnectionLost
+from fhir_server.store.postgresql.link import READER_SETTINGS, WRITER_SETTINGS, PostgresqlLink, Step
+from fhir_server.store.postgresql.write import Stamping, steps
 from fhir_server.store.statements import Compiling, Sql, StatementCache
 from fhir_server.store.unit_of_work import OutcomeUnknown, Retryable
 

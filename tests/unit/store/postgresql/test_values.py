@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.pq import Format
 
-from fhir_server.store.postgresql_values import encoded, plain_array, text_array
+from fhir_server.store.postgresql.values import encoded, plain_array, text_array
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 

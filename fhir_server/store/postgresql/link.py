@@ -17,8 +17,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq.abc import PGresult
 
 from fhir_server.errors import Unavailable
-from fhir_server.store.postgresql_errors import ConnectionLost, of_result
-from fhir_server.store.postgresql_values import Value, encoded
+from fhir_server.store.postgresql.errors import ConnectionLost, of_result
+from fhir_server.store.postgresql.values import Value, encoded
 from fhir_server.store.statements import Sql
 
 _GOOD = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
@@ -48,7 +48,7 @@ Step = tuple[str, Sequence[Value]]
 
 
 class PostgresqlLink:
-    """A connection of one thread; raises ConnectionLost, and what `postgresql_errors` makes of failures."""
+    """A connection of one thread; raises ConnectionLost, and what `errors` makes of failures."""
 
     __slots__ = ("_connection", "_count", "_loaders", "_pgconn", "_poll", "_prepared", "in_use")
 

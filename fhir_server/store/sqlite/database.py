@@ -15,7 +15,7 @@ from typing import Any
 from fhir_server.errors import Unavailable
 from fhir_server.store.collecting import CollectingUnit
 from fhir_server.store.connections import ThreadConnections
-from fhir_server.store.sqlite_write import take_stamp, write_changes, write_rows
+from fhir_server.store.sqlite.write import take_stamp, write_changes, write_rows
 from fhir_server.store.statements import Compiling, Sql, StatementCache
 from fhir_server.store.unit_of_work import Retryable, WriteConflict
 

@@ -16,8 +16,8 @@ from sqlalchemy.dialects import postgresql
 
 from fhir_server.store.collecting import RowGroup, stamp_columns
 from fhir_server.store.index_rows import bounded_rows
-from fhir_server.store.postgresql_link import Step
-from fhir_server.store.postgresql_values import Value, encoded, plain_array, text_array
+from fhir_server.store.postgresql.link import Step
+from fhir_server.store.postgresql.values import Value, encoded, plain_array, text_array
 from fhir_server.store.tables import INDEX_TABLES, RESOURCE_HISTORY, WORK_COLUMNS, WORK_ITEM
 from fhir_server.store.unit_of_work import Change
 
