@@ -64,7 +64,7 @@ def _content_length(head: bytes) -> int:
 def run(address: tuple[str, int], requests: list[bytes], *, clients: int, seconds: float, count: int) -> dict[str, Any]:
     """Send requests in turn, round and round, until the time or the count is up."""
     selector = selectors.DefaultSelector()
-    connections = [Connection(address) for _ in range(clients)]
+    connections = [Connection(address) for _ in range(min(clients, count))]
     for connection in connections:
         selector.register(connection.sock, selectors.EVENT_READ, connection)
     times: list[float] = []
