@@ -1,4 +1,4 @@
-"""The store on PostgreSQL. May import `store` and the driver, whose cursors it passes by; entry: `PostgresqlDatabase`."""
+"""The store on PostgreSQL. May import `store` and the driver, below its cursors; entry point: `PostgresqlDatabase`."""
 
 from fhir_server.store.postgresql.database import PostgresqlDatabase
 
