@@ -7,7 +7,7 @@ refused with what would.
 from dataclasses import dataclass
 
 from fhir_server.definitions import Definitions, SearchParameter
-from fhir_server.errors import BadRequest
+from fhir_server.errors import BadRequest, TooCostly
 from fhir_server.search.converters import INDEXED_KINDS
 from fhir_server.search.kinds import KINDS, Kind, Reading
 from fhir_server.search.plan import NOTHING, Condition, Inclusion, OrderKey, Search
@@ -17,6 +17,8 @@ from fhir_server.search.values import Targets
 OWN = {"_id": "id", "_lastUpdated": "updated"}
 """Parameters that are columns of the resource, and their kind."""
 LATER_MODIFIERS = frozenset({"text", "in", "not-in", "above", "below", "of-type", "identifier", "iterate", "type"})
+MAX_COMPARISONS = 50
+"""Values of one criterion that are no equalities, such as dates."""
 NEWEST_FIRST = (OrderKey("updated", 0, descending=True),)
 
 
@@ -55,6 +57,8 @@ def _condition(criterion: Criterion, type_name: str, understanding: Understandin
     reading = Reading(criterion.label, criterion.modifier, understanding.targets, understanding.now)
     alternatives = tuple(kind.read(value, reading) for value in criterion.values)
     alternatives = tuple(a for a in alternatives if a != NOTHING) or (NOTHING,)
+    if sum(a.form in kind.forms and not kind.forms[a.form].columns for a in alternatives) > MAX_COMPARISONS:
+        raise TooCostly(f"{criterion.label}: at most {MAX_COMPARISONS} such values are taken in one search")
     return Condition(kind.name, number, "not" if criterion.modifier == "not" else "match", alternatives)
 
 

@@ -127,6 +127,27 @@ def test_hidden_rows_might_as_well_not_exist(world: World, request: pytest.Fixtu
             assert seen.total == len(seen.matches) < len(everything.matches)
 
 
+def test_includes_and_criteria_of_conditional_interactions_obey_the_predicate(world: World) -> None:
+    world.write([{"resourceType": "Organization", "id": name} for name in "abc"])
+    number = world.definitions.resource_types["Organization"]
+    every = world.search("Task?_include=Task:owner").included
+    assert {s.resource_id for s in every} == {"a", "b", "c"}
+    seen = world.search("Task?_include=Task:owner", visible=EVEN_ROWS).included
+    assert seen == [s for s in every if s.pk % 2 == 0] != every
+    for query, pages in (("Organization?_revinclude=Task:owner", world.search), ("Organization", world.search)):
+        assert all(s.pk % 2 == 0 for s in pages(query, visible=EVEN_ROWS).included)
+    odd = next(s for s in every if s.pk % 2 == 1)
+    assert odd.type_number == number
+    assert world.find(f"Organization?_id={odd.resource_id}") == [odd.resource_id]
+    assert world.find(f"Organization?_id={odd.resource_id}", visible=EVEN_ROWS) == []
+
+
+@pytest.mark.parametrize("criteria", ["", "name=", "_sort=name", "name=x&_count=1", "unknown=1"])
+def test_criteria_that_select_nothing_in_particular_are_refused(world: World, criteria: str) -> None:
+    with pytest.raises(BadRequest):
+        world.find(f"Organization?{criteria}")
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_rows_that_nobody_wrote_appear_once_while_writers_write(engine: str, request: pytest.FixtureRequest) -> None:
     request.param = engine  # type: ignore[attr-defined]

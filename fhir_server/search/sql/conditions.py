@@ -11,8 +11,10 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
+    Text,
     and_,
     bindparam,
+    cast,
     false,
     literal_column,
     not_,
@@ -28,6 +30,7 @@ from fhir_server.store.statements import is_one_of
 
 FEW = 8
 """Up to so many values are parameters of their own; more become one list."""
+_BETWEEN = "\x1f"  # what no FHIR string holds
 _NOTHING = Form(0, lambda _row, _operands: false())
 
 
@@ -38,6 +41,7 @@ def operands(conditions: Sequence[Condition]) -> dict[str, Any]:
         for at, (name, rows) in enumerate(condition.by_form.items()):
             if _is_list(form_of(condition.kind, name), len(rows)):
                 found[f"c{place}_{at}"] = [row[0] for row in rows]
+                found[f"c{place}_{at}_whole"] = [_BETWEEN.join(map(str, row)) for row in rows]
                 continue
             for one, row in enumerate(rows):
                 found.update((_name(place, at, one, operand), value) for operand, value in enumerate(row))
@@ -74,8 +78,7 @@ def matches(shape: ConditionShape, place: int, row: FromClause) -> ColumnElement
     for at, (name, count) in enumerate(shape.counts):
         form = form_of(shape.kind, name)
         if _is_list(form, count):
-            fixed = (row.c[column] == text(value) for column, value in form.fixed.items())
-            clauses.append(and_(is_one_of(row.c[form.columns[0]], f"c{place}_{at}"), *fixed))
+            clauses.append(_in_list(form, f"c{place}_{at}", row))
         else:
             clauses += [one_match(shape, place, (at, one), row) for one in range(count)]
     return or_(*clauses)
@@ -88,13 +91,25 @@ def one_match(shape: ConditionShape, place: int, which: tuple[int, int], row: Fr
     return form.clause(row, [bindparam(_name(place, at, one, operand)) for operand in range(form.arity)])
 
 
+def _in_list(form: Form, name: str, row: FromClause) -> ColumnElement[bool]:
+    """Whether a row is among many: by its first column, which an index knows, and by all of them joined."""
+    first, *others = (row.c[column] for column in form.columns)
+    listed: list[ColumnElement[bool]] = [is_one_of(first, name)]
+    if others:
+        whole: ColumnElement[str] = first
+        for column in others:
+            whole = whole + text(_BETWEEN) + cast(column, Text)
+        listed.append(is_one_of(whole, f"{name}_whole"))
+    return and_(*listed, *(row.c[column] == text(value) for column, value in form.fixed.items()))
+
+
 def number(value: int) -> ColumnElement[int]:
     """A number written into the statement, where the database's planner can see it."""
     return literal_column(str(value), Integer)
 
 
 def _is_list(form: Form, count: int) -> bool:
-    return count > FEW and len(form.columns) == 1
+    return count > FEW and bool(form.columns)
 
 
 def _name(place: int, at: int, one: int, operand: int) -> str:

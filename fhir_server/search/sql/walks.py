@@ -17,6 +17,8 @@ from fhir_server.search.sql.conditions import number
 from fhir_server.store.tables import RESOURCE
 from fhir_server.store.visibility import Predicate
 
+MAX_PROBES = 64
+"""How many conditions may stand in all walks of a search together."""
 _Clauses = list[ColumnElement[bool]]
 _ROW_COLUMNS = frozenset({"tenant", "pk", "param", "updated"})
 
@@ -72,7 +74,12 @@ def _driver(shapes: tuple[ConditionShape, ...]) -> int | None:
     """The place of the condition to walk by: an equality with few values, of the kind that selects the fewest."""
     if looks_up_ids(shapes):
         return None
-    able = [(KINDS[shape.kind].rank, _values(shape), place) for place, shape in enumerate(shapes) if _can_drive(shape)]
+    limit = min(conditions.FEW, max(1, MAX_PROBES // len(shapes) if shapes else 1))
+    able = [
+        (KINDS[shape.kind].rank, _values(shape), place)
+        for place, shape in enumerate(shapes)
+        if _can_drive(shape) and _values(shape) <= limit
+    ]
     return min(able)[-1] if able else None
 
 
@@ -84,7 +91,7 @@ def looks_up_ids(shapes: tuple[ConditionShape, ...]) -> bool:
 def _can_drive(shape: ConditionShape) -> bool:
     """Whether an index is ordered by time behind every value of the condition."""
     kind = KINDS[shape.kind]
-    if kind.table is None or shape.sense != "match" or _values(shape) > conditions.FEW:
+    if kind.table is None or shape.sense != "match":
         return False
     return all(kind.sort_column in conditions.form_of(shape.kind, name).columns for name, _ in shape.counts)
 
