@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from fhir_server.errors import BadRequest
 from fhir_server.fhir import meta
 from fhir_server.store import reading
 from fhir_server.store.database import Database, Rows
@@ -306,3 +307,16 @@ def test_only_a_unit_of_work_can_write(database: Database) -> None:
     with database.snapshot() as rows, pytest.raises(Exception, match="read"):
         rows.rows(statement, {})
     assert len(all_of(database, OUTBOX, "seq")) == 1
+
+
+@pytest.mark.parametrize("resource_id", ["a\0b", "\0", "😀", "'; DROP TABLE resource; --", "%", "x" * 100_000])
+def test_strange_ids_are_not_found(database: Database, resource_id: str) -> None:
+    commit(database, created("a"))
+    assert current(database, resource_id) is None
+
+
+def test_half_a_character_is_refused(database: Database) -> None:
+    with pytest.raises(BadRequest):
+        current(database, "\ud800")
+    with pytest.raises(BadRequest), database.unit_of_work(tenant=TENANT, now=NOW) as uow:
+        current(uow, "\ud800")

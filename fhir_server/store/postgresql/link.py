@@ -16,7 +16,7 @@ from psycopg.adapt import Transformer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq.abc import PGresult
 
-from fhir_server.errors import Unavailable
+from fhir_server.errors import BadRequest, Unavailable
 from fhir_server.store.postgresql.errors import ConnectionLost, of_result
 from fhir_server.store.postgresql.values import Value, encoded
 from fhir_server.store.statements import Sql
@@ -73,7 +73,11 @@ class PostgresqlLink:
     def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """All rows of a statement."""
         values = {**sql.defaults, **parameters} if sql.defaults else parameters
-        return self.loaded(sql.text, self.run(sql.text, [encoded(values[name]) for name in sql.names]))
+        try:
+            given = [encoded(values[name]) for name in sql.names]
+        except UnicodeEncodeError as error:
+            raise BadRequest("a value holds half of a character, which no text can") from error
+        return self.loaded(sql.text, self.run(sql.text, given))
 
     def run(self, text: str, values: Sequence[Value] = ()) -> PGresult:
         """One statement in a round trip of its own."""

@@ -35,7 +35,7 @@ def encoded(value: Any) -> Value:
 
 def text_bytes(text: str) -> bytes:
     """The text in UTF-8; NUL, which PostgreSQL cannot hold, becomes the replacement character, as in `bounded`."""
-    return (text.replace("\0", "�") if "\0" in text else text).encode("utf-8", "replace")
+    return (text.replace("\0", "�") if "\0" in text else text).encode()
 
 
 def plain_array(values: Sequence[int | bool | None]) -> Value:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from fhir_server.errors import Unavailable
+from fhir_server.errors import BadRequest, Unavailable
 from fhir_server.store.collecting import CollectingUnit
 from fhir_server.store.connections import ThreadConnections
 from fhir_server.store.sqlite.write import take_stamp, write_changes, write_rows
@@ -88,6 +88,8 @@ class Link:
             return self.connection.execute(sql.text, values).fetchall()
         except sqlite3.Error as error:
             raise translated(error) from error
+        except UnicodeEncodeError as error:
+            raise BadRequest("a value holds half of a character, which no text can") from error
 
     def begin_immediate(self) -> None:
         """Enter the write order; raises Retryable at the time limit.
