@@ -89,6 +89,7 @@ class FhirEndpoint:
         seen.interaction = answer.interaction
         if not answer.audited:
             self._journal(context, seen, answer)
+        seen.is_recorded = True
         if native.is_native_answer(found, answer, environ):
             return native.outgoing(answer, context.request_id)
         return answered(
@@ -120,26 +121,33 @@ class FhirEndpoint:
         ))  # fmt: skip
 
     def _refuse(self, context: Context, seen: "Exchange", error: FhirError) -> Response:
-        try:
-            self._core.journal.append(trail.record(
-                context, seen.interaction, error.status, type_name=seen.type_name, resource_id=seen.resource_id,
+        if not seen.is_recorded:
+            record = trail.record(
+                context,
+                seen.interaction,
+                error.status,
+                type_name=seen.type_name,
+                resource_id=seen.resource_id,
                 reason=error.issues[0].code,
-            ))  # fmt: skip
-        except FhirError as unwritable:
-            error = unwritable
+            )
+            try:
+                self._core.journal.append(record)
+            except FhirError as unwritable:
+                error = unwritable
         return refused(error, seen.wish, self._core.definitions, context.request_id)
 
 
 class Exchange:
     """What is known so far of a request being answered, for whoever has to refuse it."""
 
-    __slots__ = ("_interaction", "environ", "found", "path", "wish")
+    __slots__ = ("_interaction", "environ", "found", "is_recorded", "path", "wish")
 
     def __init__(self, environ: dict[str, Any], path: str) -> None:
         self.environ = environ
         self.path = path
         self.wish = Wish()
         self.found: Match | None = None
+        self.is_recorded = False
         self._interaction = ""
 
     @property
