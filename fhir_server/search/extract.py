@@ -12,12 +12,13 @@ from fhir_server.definitions import Definitions, SearchParameter
 from fhir_server.fhir.json import JsonObject
 from fhir_server.search.converters import INDEXED_KINDS, Convert, Tail, converter
 from fhir_server.search.expressions import Step, Truth, Where, compile_expression
+from fhir_server.search.kinds import OWN
 from fhir_server.search.values import Targets
 from fhir_server.store.tables import WORK_COLUMNS
 from fhir_server.store.unit_of_work import IndexRows, Work
 
-ON_RESOURCE = frozenset({"_id", "_lastUpdated"})
-"""Parameters whose value is a column of the resource itself."""
+ON_RESOURCE = frozenset(OWN)
+"""Parameters that need no index rows: their value is a column of the resource."""
 
 
 def is_indexed(parameter: SearchParameter) -> bool:

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 
 from fhir_server.definitions import Definitions, SearchParameter
 from fhir_server.errors import BadRequest, TooCostly
-from fhir_server.search.converters import INDEXED_KINDS
-from fhir_server.search.kinds import KINDS, Kind, Reading
+from fhir_server.search.extract import is_indexed
+from fhir_server.search.kinds import KINDS, OWN, Kind, Reading
 from fhir_server.search.plan import NOTHING, Condition, Inclusion, OrderKey, Search
 from fhir_server.search.request import Criterion, Include, SearchRequest, SortKey
 from fhir_server.search.values import Targets
 
-OWN = {"_id": "id", "_lastUpdated": "updated"}
-"""Parameters that are columns of the resource, and their kind."""
 LATER_MODIFIERS = frozenset({"text", "in", "not-in", "above", "below", "of-type", "identifier", "iterate", "type"})
 MAX_COMPARISONS = 50
 """Values of one criterion that are no equalities, such as dates."""
@@ -64,8 +62,8 @@ def _condition(criterion: Criterion, type_name: str, understanding: Understandin
 
 def _kind_of(parameter: SearchParameter) -> tuple[Kind, int]:
     if parameter.code in OWN:
-        return KINDS[OWN[parameter.code]], 0
-    if parameter.kind not in INDEXED_KINDS:
+        return OWN[parameter.code], 0
+    if not is_indexed(parameter):
         raise BadRequest(
             f"{parameter.code}: searching by {parameter.kind} is not supported by this server", code="not-supported"
         )

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from fhir_server.search.kinds import date, own, reference, string, token, uri
 from fhir_server.search.kinds.kind import Kind, Reading
 
-__all__ = ["KINDS", "Kind", "Reading"]
+__all__ = ["KINDS", "OWN", "Kind", "Reading"]
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (token.TOKEN, reference.REFERENCE, string.STRING, date.DATE, uri.URI, own.ID, own.UPDATED)
 }
+
+OWN: Mapping[str, Kind] = {"_id": own.ID, "_lastUpdated": own.UPDATED}
+"""Parameters whose value is a column of the resource, by code."""

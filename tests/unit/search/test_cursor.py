@@ -30,7 +30,7 @@ def test_a_changed_one_is_refused(position: list[str | int | None], at: int, cha
     assert found == position  # bits of the last character that mean nothing
 
 
-@pytest.mark.parametrize("text", ["", "a", "x" * 100, "é", "=", "x" * 9000, "....", "\0"])
+@pytest.mark.parametrize("text", ["", "a", "x" * 100, "é", "=", "x" * 20_000, "....", "\0"])
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(BadRequest):
         cursor.opened(text, key=KEY, binding="me")
