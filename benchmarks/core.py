@@ -10,6 +10,7 @@ import contextlib
 import datetime as dt
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -34,6 +35,8 @@ OPERATIONS: dict[str, Callable[[workload.Target], list[bytes]]] = {
 def main() -> None:
     """Measure, print, write the results."""
     asked = _arguments()
+    # Ended from outside, a run must still stop the servers that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     with tempfile.TemporaryDirectory(prefix="fhir-benchmark-", dir=asked.folder) as folder:
         results: dict[str, Any] = {
             "command": f"python -m benchmarks {' '.join(sys.argv[1:])}".strip(),
@@ -86,13 +89,13 @@ def _measure(databases: Databases, folder: Path, asked: argparse.Namespace) -> d
     token = serving.command("tokens", "create", "--organization", "bench", "--scope", "write", database=databases.url)
     starts = []
     for _ in range(STARTS):
-        with serving.server(databases.url, log, settings) as running:
+        with serving.server(databases.url, token, log, settings) as running:
             starts.append(running.first_answer_seconds)
             if len(starts) == 1:
                 _seed(running, token, folder)
     copy = databases.copy()
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(serving.server(databases.url, log, settings))
+        server = stack.enter_context(serving.server(databases.url, token, log, settings))
         floor = stack.enter_context(serving.floor(copy, folder / f"{databases.name}-floor", log))
         found = {
             "version": databases.version(),

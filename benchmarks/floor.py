@@ -64,10 +64,6 @@ def application(open_store: Callable[[], Store], journals: Path) -> Flask:
         found: Store = here.store
         return found
 
-    @app.get("/fhir/metadata")
-    def metadata() -> str:
-        return "{}"
-
     @app.get("/fhir/Task/<resource_id>")
     def read(resource_id: str) -> Response:
         body = store().read(resource_id)

@@ -12,10 +12,10 @@ import psycopg
 
 from benchmarks.floor_copies import AUDIT_COLUMNS, Copies, Copy, Read, audit_row, stamped
 from fhir_server.audit.tables import AUDIT_EVENT
-from fhir_server.store import postgresql_write
 from fhir_server.store.index_rows import IndexRows
-from fhir_server.store.postgresql_link import WRITER_SETTINGS, PostgresqlLink, Step
-from fhir_server.store.postgresql_values import Value, encoded, plain_array, text_array
+from fhir_server.store.postgresql import write
+from fhir_server.store.postgresql.link import READER_SETTINGS, WRITER_SETTINGS, PostgresqlLink, Step
+from fhir_server.store.postgresql.values import Value, encoded, plain_array, text_array
 from fhir_server.store.unit_of_work import Change, Retryable, WriteConflict
 
 _READ = (
@@ -35,7 +35,7 @@ class Writing:
         changes = [_change(copy, version_id) for copy in copies]
         groups = {(AUDIT_EVENT, AUDIT_COLUMNS): [_audit(copy, version_id) for copy in copies]}
         keys = [0] * len(copies)
-        (step,) = postgresql_write.steps(changes, keys, groups, tenant=1, now=0, stamping="take")
+        (step,) = write.steps(changes, keys, groups, tenant=1, now=0, stamping="take")
         self.text = step[0]
         self._values = list(step[1])
         self._first = 2 if version_id == 1 else 3  # tenant, now, and how many versions are replaced
@@ -79,7 +79,7 @@ class PostgresqlFloor:
     def __init__(self, url: str, copies: Copies) -> None:
         self._copies = copies
         self._type = encoded(copies.task.type_number)
-        self._reader = PostgresqlLink(url, timeout_ms=10_000)
+        self._reader = PostgresqlLink(url, timeout_ms=10_000, settings=READER_SETTINGS)
         self._writer = PostgresqlLink(url, timeout_ms=10_000, settings=WRITER_SETTINGS)
         self._create = {1: Writing([copies.task], 1), 9: Writing(copies.referral, 1)}
         self._update = Writing([copies.task], 2)

@@ -25,6 +25,7 @@ PRAGMA foreign_keys = OFF;
 PRAGMA temp_store = MEMORY;
 PRAGMA cache_size = -8000;
 PRAGMA mmap_size = 268435456;
+PRAGMA wal_autocheckpoint = 8000;
 """
 _RESOURCE = ("pk", "tenant", "type", "resource_id", "version_id", "updated", "deleted", "method", "body")
 _OUTBOX = ("tenant", "pk", "type", "resource_id", "version_id", "method", "updated")

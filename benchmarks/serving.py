@@ -55,11 +55,11 @@ def command(*arguments: str, database: str) -> str:
 
 
 @contextlib.contextmanager
-def server(database: str, log: Path, settings: Mapping[str, str]) -> Iterator[Running]:
+def server(database: str, token: str, log: Path, settings: Mapping[str, str]) -> Iterator[Running]:
     """`fhir-server serve` on a free port of the loopback address."""
     address = _free_address()
     arguments = ["serve", "--bind", address, "--database", database, "--access", "token", "--workers", str(WORKERS)]
-    with _running([*_COMMAND, *arguments], address, log, settings) as running:
+    with _running([*_COMMAND, *arguments], address, token, log, settings) as running:
         yield running
 
 
@@ -68,12 +68,12 @@ def floor(database: str, journals: Path, log: Path) -> Iterator[Running]:
     """The floor on a free port of the loopback address."""
     address = _free_address()
     arguments = ["--bind", address, "--database", database, "--journals", str(journals)]
-    with _running([sys.executable, "-m", "benchmarks.floor", *arguments], address, log, {}) as running:
+    with _running([sys.executable, "-m", "benchmarks.floor", *arguments], address, "", log, {}) as running:
         yield running
 
 
 @contextlib.contextmanager
-def _running(command: list[str], address: str, log: Path, settings: Mapping[str, str]) -> Iterator[Running]:
+def _running(command: list[str], address: str, token: str, log: Path, settings: Mapping[str, str]) -> Iterator[Running]:
     with log.open("ab") as output:
         started = time.perf_counter()
         process = subprocess.Popen(
@@ -81,28 +81,31 @@ def _running(command: list[str], address: str, log: Path, settings: Mapping[str,
             start_new_session=True,
         )  # fmt: skip
         try:
-            _wait_for_answer(process, address, log)
+            _wait_for_answer(process, address, token, log)
             yield Running(address, process.pid, time.perf_counter() - started)
         finally:
             _stop(process)
 
 
-def _wait_for_answer(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
-    """Ask for the CapabilityStatement until it comes."""
+def _wait_for_answer(process: "subprocess.Popen[bytes]", address: str, token: str, log: Path) -> None:
+    """Ask for the first Task until there is an answer, be it that there is no such Task yet."""
     until = time.monotonic() + _START_SECONDS
-    while True:
-        connection = http.client.HTTPConnection(address, timeout=_START_SECONDS)
-        try:
-            connection.request("GET", "/fhir/metadata")
-            if connection.getresponse().status == http.HTTPStatus.OK:
-                return
-        except OSError:
-            if process.poll() is not None or time.monotonic() > until:
-                text = log.read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"{' '.join(process.args)} does not answer:\n{text}") from None  # type: ignore[arg-type]
-        finally:
-            connection.close()
+    while not _answers(address, token):
+        if process.poll() is not None or time.monotonic() > until:
+            text = log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"{' '.join(process.args)} does not answer:\n{text}")  # type: ignore[arg-type]
         time.sleep(0.005)
+
+
+def _answers(address: str, token: str) -> bool:
+    connection = http.client.HTTPConnection(address, timeout=_START_SECONDS)
+    try:
+        connection.request("GET", "/fhir/Task/task-0", headers={"Authorization": f"Bearer {token}"})
+        return connection.getresponse().status in {http.HTTPStatus.OK, http.HTTPStatus.NOT_FOUND}
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
