@@ -253,3 +253,19 @@ def _server(target: dict[str, Any]) -> socket.socket:
 def _pass_on(client: socket.socket, server: socket.socket) -> None:
     while sent := client.recv(65_536):
         server.sendall(sent)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+def test_a_young_database_finds_rows_by_the_right_index(database: Database, database_url: str) -> None:
+    for number in range(10):
+        current(database, f"r{number}")
+        commit(database, *(created(f"r{number}-{n}") for n in range(6)))
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET enable_seqscan = off")
+        plan = connection.execute(
+            "EXPLAIN SELECT body FROM resource WHERE tenant = 1 AND type = %s AND resource_id = 'r1'", [PATIENT]
+        ).fetchall()
+        counted = connection.execute("SELECT reltuples FROM pg_class WHERE relname = 'index_token'").fetchone()
+    assert "resource_id_is_unique" in str(plan)
+    assert counted is not None
+    assert counted[0] >= 50

@@ -20,6 +20,7 @@ from fhir_server.store.collecting import CollectingUnit, stored_versions
 from fhir_server.store.connections import ThreadConnections
 from fhir_server.store.postgresql.errors import ConnectionLost
 from fhir_server.store.postgresql.link import READER_SETTINGS, WRITER_SETTINGS, PostgresqlLink, Step
+from fhir_server.store.postgresql.statistics import Growth
 from fhir_server.store.postgresql.write import Stamping, steps
 from fhir_server.store.statements import Compiling, Sql, StatementCache
 from fhir_server.store.unit_of_work import OutcomeUnknown, Retryable
@@ -39,13 +40,14 @@ _UNKNOWN = (
 class PostgresqlDatabase(Compiling):
     """A `Database` on a PostgreSQL server."""
 
-    __slots__ = ("_keys", "_readers", "_writers")
+    __slots__ = ("_growth", "_keys", "_readers", "_writers")
 
     def __init__(self, url: str, *, timeout_ms: int) -> None:
         super().__init__(StatementCache("postgresql"))
         self._readers = ThreadConnections(lambda: PostgresqlLink(url, timeout_ms=timeout_ms, settings=READER_SETTINGS))
         self._writers = ThreadConnections(lambda: PostgresqlLink(url, timeout_ms=timeout_ms, settings=WRITER_SETTINGS))
         self._keys = _Keys()
+        self._growth = Growth()
 
     def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """See `Rows.rows`; tries once more on a new connection when the server has gone and come back."""
@@ -91,6 +93,7 @@ class PostgresqlDatabase(Compiling):
         try:
             yield unit
             unit.commit()
+            self._growth.note(link, len(unit.stored))
         finally:
             link.in_use = False
             if not link.roll_back():

@@ -93,6 +93,13 @@ class PostgresqlLink:
             raise ConnectionLost from error
         return _checked(result)
 
+    def command(self, text: str) -> None:
+        """A statement that is worth no preparation."""
+        try:
+            _checked(self._pgconn.exec_(text.encode()))
+        except psycopg.OperationalError as error:
+            raise ConnectionLost from error
+
     def run_all(self, steps: Iterable[Step]) -> list[PGresult]:
         """Statements in one round trip; the first that fails keeps the rest from running, and is raised.
 
