@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 TENANT = 1
+PATIENCE_MS = 3_600_000
+"""How long a command lets the database work: nobody waits for it at the other end of a request."""
 
 
 def database(command: F) -> F:
@@ -30,6 +33,11 @@ def loaded(**given: Any) -> settings.Settings:
     return settings.load(given)
 
 
+def patient(chosen: settings.Settings) -> settings.Settings:
+    """The settings for a command that may take the database long."""
+    return replace(chosen, database_timeout_ms=max(chosen.database_timeout_ms, PATIENCE_MS))
+
+
 @contextmanager
 def opened(database_url: str | None) -> "Iterator[Database]":
     """The database of the settings, at the version of this code, closed at the end of the with block."""
@@ -37,7 +45,7 @@ def opened(database_url: str | None) -> "Iterator[Database]":
 
     chosen = loaded(database=database_url)
     refuse_unless_current(chosen.database)
-    database = open_database(chosen.database, timeout_ms=chosen.database_timeout_ms)
+    database = open_database(chosen.database, timeout_ms=patient(chosen).database_timeout_ms)
     try:
         yield database
     finally:

@@ -33,7 +33,7 @@ def import_(*, paths: tuple[Path, ...], jobs: int | None, most: int, strict: boo
     What cannot be stored is reported as FILE:LINE with the place in the resource; the rest is stored all the same, and
     the exit status is 1. With several processes, lines of one resource that are far apart may be stored in any order.
     """
-    settings = options.loaded(database=database_url)
+    settings = options.patient(options.loaded(database=database_url))
     options.refuse_unless_current(settings.database)
     units = files.units(files.lines(paths), most)
     size = files.total_bytes(paths)
