@@ -5,8 +5,10 @@ a transaction that read first and upgraded later would fail at once, or lose an 
 """
 
 import json
+import os
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -55,10 +57,10 @@ def translated(error: sqlite3.Error) -> Exception:
 class Link:
     """One connection, whose statements each end at the time limit."""
 
-    __slots__ = ("_timeout", "connection", "deadline", "in_use")
+    __slots__ = ("connection", "deadline", "in_use", "timeout_seconds")
 
     def __init__(self, file: str, *, timeout_ms: int, reads_only: bool) -> None:
-        self._timeout = timeout_ms / 1000
+        self.timeout_seconds = timeout_ms / 1000
         self.deadline = float("inf")
         self.in_use = False
         try:
@@ -73,7 +75,7 @@ class Link:
 
     def start_clock(self) -> None:
         """Let the time limit begin now."""
-        self.deadline = time.monotonic() + self._timeout
+        self.deadline = time.monotonic() + self.timeout_seconds
 
     def _is_late(self) -> bool:
         return time.monotonic() > self.deadline
@@ -112,14 +114,37 @@ class Link:
         self.connection.close()
 
 
+class Turn:
+    """One writer of this process at a time asks SQLite for the write order; a forked process has a turn of its own.
+
+    Without it all threads would look again and again for what only one of them can have.
+    """
+
+    __slots__ = ("_lock", "_pid")
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+
+    def take(self, timeout_seconds: float) -> threading.Lock:
+        """Wait for the turn; returns the lock to release. Raises Retryable at the time limit."""
+        if self._pid != os.getpid():
+            self._pid, self._lock = os.getpid(), threading.Lock()
+        lock = self._lock
+        if not lock.acquire(timeout=timeout_seconds):
+            raise Retryable("the database is busy")
+        return lock
+
+
 class SqliteDatabase(Compiling):
     """A `Database` in one file."""
 
-    __slots__ = ("_readers", "_timeout_ms", "_writers")
+    __slots__ = ("_readers", "_timeout_ms", "_turn", "_writers")
 
     def __init__(self, file: str, *, timeout_ms: int) -> None:
         super().__init__(StatementCache("sqlite"))
         self._timeout_ms = timeout_ms
+        self._turn = Turn()
         self._readers = ThreadConnections(lambda: Link(file, timeout_ms=timeout_ms, reads_only=True))
         self._writers = ThreadConnections(lambda: Link(file, timeout_ms=timeout_ms, reads_only=False))
 
@@ -150,14 +175,14 @@ class SqliteDatabase(Compiling):
         link = self._writers.get()
         if link.in_use:
             raise RuntimeError("this thread has an open unit of work")
-        unit = SqliteUnit(self._statements, link, tenant=tenant, now=now)
+        unit = SqliteUnit(self._statements, link, self._turn, tenant=tenant, now=now)
         link.in_use = True
         try:
             yield unit
             unit.commit()
         finally:
             link.in_use = False
-            unit.roll_back()
+            unit.end()
 
     def close(self) -> None:
         """See `Database.close`."""
@@ -168,16 +193,19 @@ class SqliteDatabase(Compiling):
 class SqliteUnit(CollectingUnit):
     """A `UnitOfWork`: its transaction begins when it enters the write order."""
 
-    __slots__ = ("_began", "_link")
+    __slots__ = ("_began", "_held", "_link", "_turn")
 
-    def __init__(self, statements: StatementCache, link: Link, *, tenant: int, now: int) -> None:
+    def __init__(self, statements: StatementCache, link: Link, turn: Turn, *, tenant: int, now: int) -> None:
         super().__init__(statements, tenant=tenant, now=now)
         self._link = link
+        self._turn = turn
+        self._held: threading.Lock | None = None
         self._began = False
 
     def enter_write_order(self) -> None:
         """See `UnitOfWork.enter_write_order`."""
         if not self._began:
+            self._held = self._turn.take(self._link.timeout_seconds)
             self._link.begin_immediate()
             self._began = True
 
@@ -217,7 +245,12 @@ class SqliteUnit(CollectingUnit):
                 raise translated(error) from error
             self._began = False
 
-    def roll_back(self) -> None:
-        """Undo what was not committed."""
-        if self._link.connection.in_transaction:
-            self._link.connection.execute("ROLLBACK")
+    def end(self) -> None:
+        """Undo what was not committed, and leave the write order."""
+        try:
+            if self._link.connection.in_transaction:
+                self._link.connection.execute("ROLLBACK")
+        finally:
+            if self._held is not None:
+                self._held.release()
+                self._held = None
