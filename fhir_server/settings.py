@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "FHIR_SERVER_"
+_LAST_PORT = 65_535
+_MAY_BE_ZERO = frozenset({"max_includes", "total_cap", "token_cache_ms", "drain_seconds"})
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class SettingsError(ValueError):
@@ -30,7 +34,9 @@ class Settings:
     bind: str = _setting("127.0.0.1:8080", "Address and port to listen on.", unit="HOST:PORT")
     base_url: str = _setting("", "Public root of the server, without /fhir; empty: derived from bind.", unit="URL")
     database: str = _setting("sqlite:///fhir-server.db", "sqlite:///FILE or postgresql://USER@HOST/NAME.", unit="URL")
-    access: str = _setting("token", "Who may come in: bearer tokens, or anyone (loopback only).", choices=("token", "open"))
+    access: str = _setting(
+        "token", "Who may come in: bearer tokens, or anyone (loopback only).", choices=("token", "open")
+    )
     workers: int = _setting(2, "Worker processes.", unit="processes")
     blocking_threads: int = _setting(2, "Threads that run requests, per worker process.", unit="threads")
     worker_process: bool = _setting(True, "Start one background worker beside the server.")
@@ -50,12 +56,18 @@ class Settings:
     unknown_parameters: str = _setting("refuse", "Search parameters nobody knows.", choices=("refuse", "ignore"))
     total_cap: int = _setting(1_000, "How far _total=estimate counts.", unit="entries")
     database_timeout_ms: int = _setting(10_000, "Database time of one request, retries included.", unit="ms")
-    cursor_key: str = _setting("", "Key that signs page links; all workers share it. Empty: kept in the database.", secret=True)
+    cursor_key: str = _setting(
+        "", "Key that signs page links; all workers share it. Empty: kept in the database.", secret=True
+    )
     audit_sink: str = _setting("journal", "Where records of reads go first.", choices=("journal", "database"))
-    journal_folder: str = _setting("", "Folder of the audit journals; empty: beside the embedded database.", unit="path")
+    journal_folder: str = _setting(
+        "", "Folder of the audit journals; empty: DATABASE-journals, or ./fhir-server-journals.", unit="path"
+    )
     journal_sync: str = _setting("interval", "When a journal line reaches the disk.", choices=("interval", "always"))
     journal_sync_ms: int = _setting(200, "How often a journal is synced.", unit="ms")
-    journal_max_bytes: int = _setting(16_000_000, "Size after which a journal is closed and a new one begun.", unit="bytes")
+    journal_max_bytes: int = _setting(
+        16_000_000, "Size after which a journal is closed and a new one begun.", unit="bytes"
+    )
     worker_interval_ms: int = _setting(1_000, "How often the background worker looks for work.", unit="ms")
     token_cache_ms: int = _setting(1_000, "How long a checked token is not looked up again.", unit="ms")
     metrics_token: str = _setting("", "Bearer token for /metrics from elsewhere than loopback.", secret=True)
@@ -111,6 +123,11 @@ def load(overrides: Mapping[str, Any] | None = None, environment: Mapping[str, s
     return settings
 
 
+def proxy_networks(text: str) -> tuple[Network, ...]:
+    """The networks of a comma separated list; raises ValueError for what is none."""
+    return tuple(ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+
+
 def as_environment(settings: Settings) -> dict[str, str]:
     """The settings as environment variables, for worker processes."""
     return {PREFIX + f.name.upper(): str(getattr(settings, f.name)) for f in fields(Settings)}
@@ -134,19 +151,29 @@ def _converted(declared: Any, value: Any) -> Any:
         else:
             result = kind(value)
     except (KeyError, ValueError, TypeError) as error:
-        raise SettingsError(f"setting {declared.name}: expected {kind.__name__}, {declared.metadata['unit']}") from error
+        raise SettingsError(
+            f"setting {declared.name}: expected {kind.__name__}, {declared.metadata['unit']}"
+        ) from error
     if choices and result not in choices:
         raise SettingsError(f"setting {declared.name}: expected one of {', '.join(choices)}")
     return result
 
 
 def _check(settings: Settings) -> None:
-    if ":" not in settings.bind:
+    host, _, port = settings.bind.rpartition(":")
+    if not host or not (port.isdecimal() and port.isascii()) or int(port) > _LAST_PORT:
         raise SettingsError("setting bind: expected HOST:PORT")
+    if settings.base_url and not settings.base_url.startswith(("http://", "https://")):
+        raise SettingsError("setting base_url: expected https://... or http://...")
     if settings.access == "open" and not settings.is_loopback:
         raise SettingsError("setting access: open is allowed on a loopback address only; use token")
     if not settings.database.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
         raise SettingsError("setting database: expected sqlite:///FILE or postgresql://...")
-    for name in ("workers", "blocking_threads", "max_body_bytes", "max_depth", "max_entries", "page_size", "max_page_size"):
-        if getattr(settings, name) < 1:
-            raise SettingsError(f"setting {name}: expected at least 1")
+    try:
+        proxy_networks(settings.trusted_proxies)
+    except ValueError as error:
+        raise SettingsError("setting trusted_proxies: expected addresses or networks, such as 10.0.0.0/8") from error
+    for declared in fields(Settings):
+        least = 0 if declared.name in _MAY_BE_ZERO else 1
+        if type(declared.default) is int and getattr(settings, declared.name) < least:
+            raise SettingsError(f"setting {declared.name}: expected at least {least}")

@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from fhir_server.cli import options
-from fhir_server.settings import Settings, SettingsError, as_environment
+from fhir_server.settings import Settings, as_environment
 
 Application = Callable[..., Any]
 
@@ -144,8 +144,6 @@ def _serve(settings: Settings, application: Application, background: Any) -> Non
 
 def _address(bind: str) -> tuple[str, int]:
     host, _, port = bind.rpartition(":")
-    if not port.isdecimal():
-        raise SettingsError("setting bind: expected HOST:PORT")
     return host.strip("[]"), int(port)
 
 

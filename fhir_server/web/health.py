@@ -10,10 +10,8 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from fhir_server.settings import Settings
+from fhir_server.settings import Network, Settings, proxy_networks
 from fhir_server.telemetry import render_metrics
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def live() -> Response:
@@ -37,14 +35,9 @@ def metrics(environ: Mapping[str, Any], settings: Settings) -> Response:
         and kind.lower() == "bearer"
         and hmac.compare_digest(token.strip().encode(), settings.metrics_token.encode())
     )
-    if not bears and not is_loopback(client_address(environ, networks(settings.trusted_proxies))):
+    if not bears and not is_loopback(client_address(environ, proxy_networks(settings.trusted_proxies))):
         return Response("metrics are for loopback, or for the bearer of the metrics token\n", status=403)
     return Response(render_metrics(), content_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def networks(text: str) -> tuple[Network, ...]:
-    """The proxies of a comma separated list."""
-    return tuple(ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
 
 
 def client_address(environ: Mapping[str, Any], proxies: Sequence[Network]) -> str:
