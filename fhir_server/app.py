@@ -102,7 +102,7 @@ def create_application(settings: Settings, *, core: Core | None = None) -> Flask
 
 def _checks(core: Core, settings: Settings) -> dict[str, Callable[[], bool]]:
     return {
-        "database": lambda: _answers(core.database),
+        "database": lambda: _answers(core.database) and _is_in_place(settings.database),
         "audit": lambda: settings.audit_sink == "database" or os.access(settings.journals, os.W_OK),
     }
 
@@ -112,6 +112,11 @@ def _answers(database: Database) -> bool:
         return schema.is_current(database)
     except Unavailable:
         return False
+
+
+def _is_in_place(url: str) -> bool:
+    """An embedded database whose file was moved away still answers, and what is written there is lost."""
+    return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
 
 
 def _folder(name: str) -> Path | None:

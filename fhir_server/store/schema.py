@@ -5,7 +5,7 @@ One process at a time migrates; the others wait and find it done. A failed migra
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,6 +94,8 @@ def migration(url: str) -> Iterator[Connection]:
     address = url if is_sqlite else driver_url(url).replace("postgresql:", "postgresql+psycopg:", 1)
     engine = create_engine(address, poolclass=NullPool)
     if is_sqlite:
+        with suppress(OSError):  # what is wrong with the file is told below
+            Path(url.removeprefix("sqlite:///")).touch(mode=0o600)  # only its owner may read it
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:

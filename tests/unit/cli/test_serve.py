@@ -27,6 +27,15 @@ def test_a_new_sqlite_database_is_made_ready(tmp_path: Path) -> None:
         status, headers, _ = served.request("POST", "/fhir/Patient", body=PATIENT)
         assert status == 201
         assert headers["location"].startswith(f"http://127.0.0.1:{served.port}/fhir/Patient/")
+    assert (tmp_path / "new.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_server_whose_database_file_is_gone_is_not_ready(tmp_path: Path) -> None:
+    with serving(tmp_path, f"sqlite:///{tmp_path / 'new.db'}") as served:
+        (tmp_path / "new.db").rename(tmp_path / "moved.db")
+        assert served.request("GET", "/health/ready")[0] == 503
+        (tmp_path / "moved.db").rename(tmp_path / "new.db")
+        assert served.request("GET", "/health/ready")[0] == 200
 
 
 def test_without_a_token_nobody_reads(database_url: str, tmp_path: Path) -> None:
