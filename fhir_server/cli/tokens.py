@@ -25,7 +25,10 @@ def tokens() -> None:
 def create(organization: str, scope: str, days: int | None, database_url: str | None) -> None:
     """Make a token and print it; it cannot be shown again."""
     from fhir_server.access import tokens as stored
+    from fhir_server.interactions.routes import ID
 
+    if not ID.match(organization):
+        raise click.BadParameter("an id has up to 64 letters, digits, - and .", param_hint="--organization")
     now = options.now()
     expires = None if days is None else now + days * DAY_MICROSECONDS
     with options.opened(database_url) as database, database.unit_of_work(tenant=options.TENANT, now=now) as uow:

@@ -61,3 +61,9 @@ def test_an_empty_database_is_refused_with_the_command_to_run(empty_database_url
     told = run("list", "--database", empty_database_url)
     assert told.exit_code == 1
     assert "fhir-server db upgrade --database" in told.output
+
+
+def test_a_token_is_for_an_organization_that_can_exist(database_url: str) -> None:
+    told = run("create", "--organization", "no such id", "--scope", "read", "--database", database_url)
+    assert told.exit_code == 2
+    assert "--organization" in told.output
