@@ -1,8 +1,8 @@
 """A second opinion on structure: the models of fhir.resources, mended where they are known to be wrong.
 
-https://pypi.org/project/fhir.resources/  They are of R4B: they refuse the legal siblings of an extension's value, and
-lack some types of R4, of which they then say nothing. They are slow to import and to run, so nothing is imported before
-the first use. Their messages quote content, so none of them is repeated.
+https://github.com/nazrulworld/fhir.resources  They are of R4B: they refuse the legal siblings of an extension's value,
+and lack some types of R4, of which they then say nothing. They are slow to import and to run, so nothing is imported
+before the first use. Their messages quote content, so none of them is repeated.
 """
 
 from collections.abc import Iterable
