@@ -18,6 +18,7 @@ from fhir_server.store import reading
 from fhir_server.store.stored import Stored
 
 _KNOWN = frozenset({"_since", "_at", "_count", "_cursor", "_format", "_pretty", "_summary", "_elements"})
+_TIMES = frozenset({"_since", "_at"})
 
 
 def history(context: Context, request: Request, match: Match) -> Answer:
@@ -74,6 +75,8 @@ def _disclosed(context: Context, found: Sequence[Stored]) -> tuple[str, ...]:
 
 def _parameters(request: Request) -> dict[str, str]:
     asked = {name: value for name, value in request.query if value}
+    for name in _TIMES & asked.keys():
+        asked[name] = asked[name].replace(" ", "+")  # a plus sign that nobody encoded
     for name in asked:
         if name not in _KNOWN and not request.is_lenient:
             raise BadRequest(
@@ -86,7 +89,7 @@ def _count(context: Context, text: str | None) -> int:
     settings = context.core.settings
     if text is None:
         return settings.page_size
-    if not text.isdigit() or len(text) > 9 or int(text) < 1:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < 1:
         raise BadRequest("_count is expected to be a positive number", code="value")
     return min(int(text), settings.max_page_size)
 

@@ -1,5 +1,7 @@
 """history: https://hl7.org/fhir/R4/http.html#history ."""
 
+import pytest
+
 from tests.http.client import Client
 
 
@@ -47,6 +49,17 @@ def test_pages_joined_are_the_whole(client: Client) -> None:
         assert joined == whole
 
 
+@pytest.mark.parametrize("path", ["Patient/p1/_history", "Patient/_history", "_history"])
+@pytest.mark.parametrize("zone", ["+02:00", "%2B02:00"])
+def test_a_time_zone_may_come_with_its_plus_sign_unencoded(client: Client, path: str, zone: str) -> None:
+    put(client, "p1")
+    answer = client.get(f"{path}?_since=2021-05-03T17:23:18.173{zone}")
+    assert answer.status == 200, answer.text
+    assert len(answer.resources) == 1
+    assert answer.json["link"][0]["url"].endswith("?_since=2021-05-03T17%3A23%3A18.173%2B02%3A00")
+    assert client.get(f"{path}?_at=2021-05-03T17:23:18{zone}").resources == []
+
+
 def test_since_and_at(client: Client) -> None:
     put(client, "p1")
     first = client.get("Patient/p1").json["meta"]["lastUpdated"]
@@ -57,6 +70,7 @@ def test_since_and_at(client: Client) -> None:
     assert versions(client, "Patient/p1/_history?_since=2999-01-01") == []
     assert client.get("Patient/p1/_history?_since=yesterday").status == 400
     assert client.get("Patient/p1/_history?_count=0").status == 400
+    assert client.get("Patient/p1/_history?_count=%C2%B2").status == 400
     assert client.get("Patient/p1/_history?shoe=1").status == 400
 
 
