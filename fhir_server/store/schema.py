@@ -73,6 +73,8 @@ def _postgresql_version(url: str) -> str | None:
         return None
     except psycopg.OperationalError as error:
         raise Unavailable("the database cannot be reached") from error
+    except psycopg.ProgrammingError as error:
+        raise Unavailable("the database's URL cannot be understood; expected postgresql://USER@HOST/NAME") from error
     return None if row is None else str(row[0])
 
 

@@ -67,3 +67,10 @@ def test_the_password_is_not_printed(database_url: str) -> None:
     told = run("upgrade", "--database", "postgresql://u:do-not-tell@127.0.0.1:1/x")
     assert told.exit_code == 1
     assert "do-not-tell" not in told.output
+
+
+def test_a_url_that_cannot_be_understood_is_told_without_its_password() -> None:
+    told = run("check", "--database", "postgresql://me:do-not-tell@db.example.org/fhir?host")
+    assert told.exit_code == 1
+    assert "URL" in told.output
+    assert "do-not-tell" not in told.output
