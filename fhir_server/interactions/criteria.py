@@ -48,7 +48,7 @@ def version_of(if_match: str) -> int | None:
     found = _ETAG.match(if_match.strip())
     if found is None:
         raise BadRequest('If-Match is expected to be a version\'s ETag, as in W/"3"', code="value")
-    if not found[1].isdigit() or len(found[1]) > 9:
+    if not (found[1].isascii() and found[1].isdigit()) or len(found[1]) > 9:
         raise PreconditionFailed("If-Match names a version that does not exist")
     return int(found[1])
 

@@ -62,10 +62,11 @@ def raw_body(environ: Environ, settings: Settings) -> bytes:
     """The body's bytes, unpacked; raises PayloadTooLarge before more than the limit is held."""
     limit = settings.max_body_bytes
     length = environ.get("CONTENT_LENGTH") or ""
-    if length.isdigit() and int(length) > limit:
+    is_known = length.isascii() and length.isdigit()
+    if is_known and (len(length) > 18 or int(length) > limit):
         raise _too_large(limit)
     stream = environ["wsgi.input"]
-    raw = stream.read(int(length)) if length.isdigit() else _read_to(stream, limit)
+    raw = stream.read(int(length)) if is_known else _read_to(stream, limit)
     encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if encoding in {"", "identity"}:
         return raw if isinstance(raw, bytes) else bytes(raw)

@@ -43,6 +43,7 @@ def test_if_match_guards_against_lost_updates(client: Client) -> None:
     assert stale.json["issue"][0]["severity"] == "error"
     assert client.put("Patient/p2", body | {"id": "p2"}, If_Match='W/"1"').status == 412
     assert client.put("Patient/p1", body, If_Match="nonsense").status == 400
+    assert client.put("Patient/p1", body, If_Match='W/"²"').status == 412
     assert client.delete("Patient/p1", If_Match='W/"1"').status == 412
     assert client.delete("Patient/p1", If_Match='W/"2"').status == 204
 
