@@ -22,8 +22,14 @@ _LOG = logging.getLogger(__name__)
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the folder, for its owner only. At start: a folder that goes missing later is a fault, not made anew."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the folder, for its owner only. At start: a folder that goes missing later is a fault, not made anew.
+
+    Raises Unavailable.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"the folder of the audit journals cannot be made: {error.strerror}") from error
 
 
 @dataclass(slots=True)

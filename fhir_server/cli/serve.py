@@ -99,8 +99,12 @@ def run(settings: Settings) -> None:
 
 def _built(settings: Settings) -> Application:
     from fhir_server.app import create_application
+    from fhir_server.definitions.package import DefinitionsError
 
-    application = create_application(settings)
+    try:
+        application = create_application(settings)
+    except DefinitionsError as error:
+        raise click.ClickException(f"the definitions do not fit together: {error}") from error
     # No process may use a connection that another one opened.
     application.extensions["fhir_server"].database.close()
     # What lives as long as the process is not looked through by each worker's collector, and stays shared.

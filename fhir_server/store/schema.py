@@ -56,7 +56,7 @@ def _sqlite_version(file: str) -> str | None:
     try:
         with closing(sqlite3.connect(file)) as connection:
             row = connection.execute(_ASK).fetchone()
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         if "no such table" in str(error):
             return None
         raise Unavailable("the database file cannot be opened") from error

@@ -128,3 +128,16 @@ def test_killed_children_are_replaced(tmp_path: Path) -> None:
             "a killed child was not replaced",
         )
         wait_until(lambda: served.request("GET", "/health/live")[0] == 200, "no answer from the new worker")
+
+
+@pytest.mark.parametrize("name", ["profiles", "journals", "new.db"])
+def test_what_cannot_be_used_is_told_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).write_text("no folder, and no database either: " + "x" * 1000)
+    if name == "profiles":
+        monkeypatch.setenv("FHIR_SERVER_PROFILES_FOLDER", str(tmp_path / name))
+    status, log = ended(tmp_path, f"sqlite:///{tmp_path / 'new.db'}")
+    assert status == 1
+    assert "Error: " in log
+    assert "Traceback" not in log
