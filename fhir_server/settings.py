@@ -42,7 +42,7 @@ class Settings:
     worker_process: bool = _setting(True, "Start one background worker beside the server.")
     profiles_folder: str = _setting("", "Folder of definitions; empty: the ones shipped.", unit="path")
     terminology_folder: str = _setting("", "Folder of terminology; empty: the one shipped.", unit="path")
-    trusted_proxies: str = _setting("", "Addresses whose X-Forwarded-* count.", unit="CIDR, comma separated")
+    trusted_proxies: str = _setting("", "Proxies whose X-Forwarded-For tells who asks for /metrics.", unit="CIDR, comma separated")
     update_as_create: bool = _setting(True, "A PUT to an id that does not exist creates it.")
     reference_integrity: bool = _setting(False, "Refuse references to resources of this server that do not exist.")
     second_opinion: bool = _setting(False, "Also check single writes with the fhir.resources models.")
@@ -169,6 +169,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError("setting access: open is allowed on a loopback address only; use token")
     if not settings.database.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
         raise SettingsError("setting database: expected sqlite:///FILE or postgresql://...")
+    if settings.database in {"sqlite:///", "sqlite:///:memory:"}:
+        raise SettingsError("setting database: expected a file, which the processes of a server share")
     try:
         proxy_networks(settings.trusted_proxies)
     except ValueError as error:

@@ -22,7 +22,12 @@ def test_an_address_has_a_host_and_a_port(bind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("base_url", "fhir.example.org"), ("trusted_proxies", "10.0.0.1, proxy.example.org")]
+    ("name", "value"),
+    [
+        ("base_url", "fhir.example.org"),
+        ("trusted_proxies", "10.0.0.1, proxy.example.org"),
+        ("database", "sqlite:///:memory:"),
+    ],
 )
 def test_urls_and_networks_are_checked(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"setting {name}"):
