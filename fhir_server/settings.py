@@ -42,7 +42,7 @@ class Settings:
     worker_process: bool = _setting(True, "Start one background worker beside the server.")
     profiles_folder: str = _setting("", "Folder of definitions; empty: the ones shipped.", unit="path")
     terminology_folder: str = _setting("", "Folder of terminology; empty: the one shipped.", unit="path")
-    trusted_proxies: str = _setting("", "Proxies whose X-Forwarded-For tells who asks for /metrics.", unit="CIDR, comma separated")
+    trusted_proxies: str = _setting("", "Proxies believed about who asks for /metrics.", unit="CIDR, comma separated")
     update_as_create: bool = _setting(True, "A PUT to an id that does not exist creates it.")
     reference_integrity: bool = _setting(False, "Refuse references to resources of this server that do not exist.")
     second_opinion: bool = _setting(False, "Also check single writes with the fhir.resources models.")
