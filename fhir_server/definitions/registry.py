@@ -66,14 +66,6 @@ class ResourceProfile:
 
     type_name: str
     interactions: tuple[str, ...]
-    versioning: str
-    update_create: bool
-    conditional_create: bool
-    conditional_read: str
-    conditional_update: bool
-    conditional_delete: str
-    reference_policy: tuple[str, ...]
-    supported_profiles: tuple[str, ...]
     search_includes: tuple[str, ...]
     search_rev_includes: tuple[str, ...]
 

@@ -17,6 +17,7 @@ from fhir_server.definitions.registry import WORK_COLUMNS, ResourceProfile, Sear
 INTERACTIONS = frozenset(
     {"read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"}
 )
+MEMBERS = frozenset({"type", "interactions", "searchIncludes", "searchRevIncludes"})
 
 Parameters = Mapping[str, Mapping[str, SearchParameter]]
 
@@ -48,20 +49,15 @@ def load(folder: Path, parameters: Parameters) -> ServerProfile:
 
 
 def _profile(name: str, row: dict[str, Any], enabled: Any, parameters: Parameters) -> ResourceProfile:
+    strange = row.keys() - MEMBERS
+    if strange:
+        raise DefinitionsError(f"server/resources.json: {name}: unknown member {min(strange)}")
     unknown = set(row["interactions"]) - INTERACTIONS
     if unknown:
         raise DefinitionsError(f"server/resources.json: {name}: unknown interaction {min(unknown)}")
     return ResourceProfile(
         type_name=name,
         interactions=tuple(row["interactions"]),
-        versioning=row["versioning"],
-        update_create=row["updateCreate"],
-        conditional_create=row["conditionalCreate"],
-        conditional_read=row["conditionalRead"],
-        conditional_update=row["conditionalUpdate"],
-        conditional_delete=row["conditionalDelete"],
-        reference_policy=tuple(row["referencePolicy"]),
-        supported_profiles=tuple(row.get("supportedProfiles", ())),
         search_includes=tuple(row.get("searchIncludes", _includes(name, parameters))),
         search_rev_includes=tuple(row.get("searchRevIncludes", _rev_includes(name, enabled, parameters))),
     )

@@ -191,6 +191,7 @@ SPOILED: list[tuple[str, Callable[[Any], Any], str]] = [
     ("r4/compartments.json", lambda c: c["Patient"].update(Task=["pationt"]), "Task has no parameter pationt"),
     ("server/resources.json", lambda c: c["types"].append({"type": "Tsk"}), "type Tsk is not defined"),
     ("server/resources.json", lambda c: c["types"][0].update(interactions=["destroy"]), "unknown interaction destroy"),
+    ("server/resources.json", lambda c: c["types"][0].update(updateCreate=False), "unknown member updateCreate"),
     ("server/work-rows.json", lambda c: c["Task"].update(status="stats"), "Task has no search parameter stats"),
     ("server/work-rows.json", lambda c: c["Task"].update(colour="status"), "there is no column colour"),
     ("server/include-aliases.json", lambda c: c.update({"A:b": "Task:nothing"}), "not an include that we offer"),
