@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flask import Flask, request
-from werkzeug.wrappers import Response
 
 from fhir_server.access.policy import OperatorPolicy, Policy
 from fhir_server.access.tokens import TokenDirectory
@@ -26,10 +25,10 @@ from fhir_server.store import keys, schema
 from fhir_server.store.database import Database, open_database
 from fhir_server.validation.structure import StructureValidator
 from fhir_server.web import health
+from fhir_server.web.entrance import stand_before
 from fhir_server.web.fhir import FhirEndpoint
 from fhir_server.web.observation import Observer
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 Clock = Callable[[], int]
 
 
@@ -85,18 +84,11 @@ def create_application(settings: Settings, *, core: Core | None = None) -> Flask
     tokens = TokenDirectory(core.database, now=core.now, cache_microseconds=settings.token_cache_ms * 1_000)
     endpoint = FhirEndpoint(core, tokens, Observer())
     app = Flask("fhir_server", static_folder=None)
-    app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
-
-    def fhir(path: str = "") -> Response:
-        return endpoint(request.environ, path)
-
-    app.add_url_rule("/fhir", "fhir_base", fhir, methods=METHODS, provide_automatic_options=False)
-    app.add_url_rule("/fhir/<path:path>", "fhir", fhir, methods=METHODS, provide_automatic_options=False)
     app.add_url_rule("/health/live", "live", health.live)
     app.add_url_rule("/health/ready", "ready", lambda: health.ready(_checks(core, settings)))
     app.add_url_rule("/metrics", "metrics", lambda: health.metrics(request.environ, settings))
     app.extensions["fhir_server"] = core
+    stand_before(app, endpoint)
     return app
 
 

@@ -14,6 +14,7 @@
       PayloadTooLarge 413
       UnsupportedMediaType 415
       Unprocessable 422         understood, but against a rule
+      InternalError 500         a fault of ours; tells the id of the request and nothing else
       NotImplementedYet 501     a verb or operation nobody routed
       Unavailable 503           time limit, busy database, audit not writable; carries Retry-After
 
@@ -120,6 +121,13 @@ class UnsupportedMediaType(FhirError):
 class Unprocessable(FhirError):
     status = 422
     code = "business-rule"
+
+
+class InternalError(FhirError):
+    """What a client sees of a fault of ours: the id to ask the operator about, and nothing else."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"internal error; tell the operator the id {request_id}")
 
 
 class NotImplementedYet(FhirError):

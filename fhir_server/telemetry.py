@@ -10,6 +10,7 @@ import functools
 import logging
 import os
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,13 @@ def request_logger() -> Callable[..., None]:
     """A function that writes the line of one request, from its fields; keep it, and call it once a request."""
     write: Callable[..., None] = functools.partial(logger().bind().info, "request")
     return write
+
+
+def log_fault(request_id: str, error: Exception) -> None:
+    """A fault of ours: where it happened, not what was in it."""
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    where = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+    logger().error("internal_error", request_id=request_id, error=type(error).__name__, where=where)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fhir_server.errors import BadRequest, Conflict, Gone, NotFound, UnsupportedMediaType
-from fhir_server.fhir import fhirpath_patch, json_patch
+from fhir_server.fhir import fhirpath_patch, json_patch, subset
 from fhir_server.fhir.json import JsonObject, parse_stored
 from fhir_server.interactions import criteria
 from fhir_server.interactions.context import Context, Draft
 from fhir_server.interactions.request import JSON_PATCH, Answer, Request, etag
 from fhir_server.interactions.routes import ID, Match
 from fhir_server.interactions.transact import transact
-from fhir_server.interactions.write import Written, write
+from fhir_server.interactions.write import Written, check_version, write
 from fhir_server.store import reading
 from fhir_server.store.stored import Stored
+
+_SUBSETTED_SYSTEMS = (None, subset.SUBSETTED["system"], "http://hl7.org/fhir/v3/ObservationValue")
 
 Found = Draft | Stored
 """A draft to write, or a stored version that answers the request as it is."""
@@ -24,7 +26,7 @@ Found = Draft | Stored
 
 def change(context: Context, request: Request, match: Match) -> Answer:
     """Perform one changing interaction in a unit of work of its own."""
-    interaction = match.route.code.removeprefix("conditional-")
+    interaction = match.interaction
     context.visible(interaction, match.type_name)
     if request.body is not None and interaction != "patch":
         check_body(request.body, match)
@@ -38,7 +40,7 @@ def change(context: Context, request: Request, match: Match) -> Answer:
     conditional = bool(request.if_none_exist) or match.route.code.startswith("conditional-")
     (found, written), stored = transact(context, attempt, in_order=conditional)
     if isinstance(found, Stored):
-        return Answer(200, interaction, match.type_name or "", found, location=location_of(match, found))
+        return matched(match, found)
     return answer_of(written[0], stored)
 
 
@@ -56,9 +58,10 @@ def answer_of(written: Written, stored: list[Stored]) -> Answer:
     )
 
 
-def location_of(match: Match, stored: Stored) -> str:
-    """The relative address of a stored version."""
-    return f"{match.type_name}/{stored.resource_id}/_history/{stored.version_id}"
+def matched(match: Match, stored: Stored) -> Answer:
+    """The answer to a conditional create that found its resource there already; its record is to be written."""
+    where = f"{match.type_name}/{stored.resource_id}/_history/{stored.version_id}"
+    return Answer(200, "create", match.type_name or "", stored, location=where)
 
 
 def drafted(context: Context, request: Request, match: Match) -> Found:
@@ -86,7 +89,7 @@ def _check_whole(body: JsonObject) -> None:
     meta = body.get("meta")
     tags = meta.get("tag") if isinstance(meta, dict) else None
     for tag in tags if isinstance(tags, list) else ():
-        if isinstance(tag, dict) and tag.get("code") == "SUBSETTED":
+        if isinstance(tag, dict) and tag.get("code") == "SUBSETTED" and tag.get("system") in _SUBSETTED_SYSTEMS:
             raise BadRequest(
                 "the body is marked SUBSETTED, so parts of it are missing; read the whole resource before updating",
                 expression=(f"{body['resourceType']}.meta.tag",),
@@ -97,21 +100,25 @@ def _check_whole(body: JsonObject) -> None:
 def _create(context: Context, request: Request, match: Match) -> Found:
     draft = Draft("create", "POST", _type(match), None, request.body)
     if request.if_none_exist:
-        there = criteria.one_match(context, "create", draft.type_name, criteria.pairs_of(request.if_none_exist))
+        wanted = criteria.pairs_of(request.if_none_exist, draft.type_name)
+        there = criteria.one_match(context, "create", draft.type_name, wanted)
         if there is not None:
             return there
     return draft
 
 
 def _update(context: Context, request: Request, match: Match) -> Found:
-    return Draft(
-        "update", "PUT", _type(match), match.resource_id, request.body, must_match=criteria.version_of(request.if_match)
-    )
+    return _conditioned(request, Draft("update", "PUT", _type(match), match.resource_id, request.body))
 
 
 def _delete(context: Context, request: Request, match: Match) -> Found:
-    must_match = criteria.version_of(request.if_match)
-    return Draft("delete", "DELETE", _type(match), match.resource_id, None, must_match=must_match)
+    return _conditioned(request, Draft("delete", "DELETE", _type(match), match.resource_id, None))
+
+
+def _conditioned(request: Request, draft: Draft) -> Draft:
+    """The draft with the request's preconditions."""
+    matches, differs = criteria.versions_of(request.if_match), criteria.versions_of(request.if_none_match)
+    return draft if matches is None and differs is None else replace(draft, matches=matches, differs=differs)
 
 
 def _patch(context: Context, request: Request, match: Match) -> Found:
@@ -122,18 +129,18 @@ def _patch(context: Context, request: Request, match: Match) -> Found:
 
 
 def _patched(context: Context, request: Request, match: Match, there: Stored | None) -> Draft:
+    """The draft made from the version that is there; its preconditions go before the patch itself."""
+    draft = _conditioned(request, Draft("patch", "PATCH", _type(match), None, None, base=there))
     if there is None:
         raise NotFound(f"no {match.type_name} with this id")
     if there.deleted:
         raise Gone(f"this {match.type_name} was deleted", headers={"ETag": etag(there.version_id)})
+    check_version(draft, there)
     resource = _apply_patch(context, request, parse_stored(there.body))
     if resource.get("id") != there.resource_id or resource.get("resourceType") != match.type_name:
         raise BadRequest("a patch may not change resourceType or id", expression=(f"{match.type_name}.id",))
-    must_match = criteria.version_of(request.if_match)
-    return Draft(
-        "patch", "PATCH", _type(match), there.resource_id, resource,
-        must_match=there.version_id if must_match is None else must_match, must_exist=True,
-    )  # fmt: skip
+    _check_whole(resource)
+    return replace(draft, resource_id=there.resource_id, resource=resource)
 
 
 def _apply_patch(context: Context, request: Request, resource: JsonObject) -> JsonObject:
@@ -150,25 +157,24 @@ def _apply_patch(context: Context, request: Request, resource: JsonObject) -> Js
 
 def _conditional_update(context: Context, request: Request, match: Match) -> Found:
     there = criteria.one_match(context, "update", _type(match), request.query)
+    draft = _conditioned(request, Draft("update", "PUT", _type(match), None, request.body, base=there))
     given = request.body.get("id")
     if there is not None:
         if given is not None and given != there.resource_id:
             raise BadRequest(
                 "the criteria match a resource with another id than the body's", expression=(f"{match.type_name}.id",)
             )
-        body = {**request.body, "id": there.resource_id}
-        return Draft("update", "PUT", _type(match), there.resource_id, body, criteria.version_of(request.if_match))
+        return replace(draft, resource_id=there.resource_id, resource={**request.body, "id": there.resource_id})
     if given is None:
-        return Draft("update", "PUT", _type(match), None, request.body)
+        return draft
     if not isinstance(given, str) or not ID.match(given):
         raise BadRequest("an id has 1 to 64 letters, digits, '-' and '.'", expression=(f"{match.type_name}.id",))
-    draft = _update(context, request, replace(match, resource_id=given))
     number = context.core.definitions.resource_types[_type(match)]
     visible = context.visible("update", match.type_name)
     exists = reading.read_current(context.rows, number, given, tenant=context.tenant, visible=visible)
     if exists is not None and not exists.deleted:
         raise Conflict("no resource matches the criteria, but one with the body's id exists")
-    return draft
+    return replace(draft, resource_id=given, base=exists)
 
 
 def _conditional_patch(context: Context, request: Request, match: Match) -> Found:
@@ -178,8 +184,8 @@ def _conditional_patch(context: Context, request: Request, match: Match) -> Foun
 
 def _conditional_delete(context: Context, request: Request, match: Match) -> Found:
     there = criteria.one_match(context, "delete", _type(match), request.query)
-    found = replace(match, resource_id="" if there is None else there.resource_id)
-    return _delete(context, request, found)
+    resource_id = None if there is None else there.resource_id
+    return _conditioned(request, Draft("delete", "DELETE", _type(match), resource_id, None, base=there))
 
 
 def _type(match: Match) -> str:

@@ -16,6 +16,7 @@ from fhir_server.fhir.json import JsonObject
 from fhir_server.search.extract import Extractor
 from fhir_server.settings import Settings
 from fhir_server.store.database import Database, Rows, UnitOfWork
+from fhir_server.store.stored import Stored
 from fhir_server.store.visibility import Predicate
 
 T = TypeVar("T")
@@ -25,8 +26,10 @@ T = TypeVar("T")
 class Draft:
     """A change somebody wants: `resource` None deletes; `resource_id` None lets the server choose.
 
-    `must_match` is the version of an If-Match; `place` prefixes expressions ("Bundle.entry[3].resource");
-    `is_new` says that the id was just made, so that nobody needs to look for it; `checked` that the body was.
+    `matches` and `differs` are the versions of If-Match and If-None-Match (`criteria`); `base` is the current version
+    where it was read already, as a patch does; `query` the criteria, for the audit, where they are not the request's.
+    `place` prefixes expressions ("Bundle.entry[3].resource"); `is_new` says that the id was just made, so that nobody
+    needs to look for it; `checked` that the body was.
     """
 
     interaction: str
@@ -34,8 +37,10 @@ class Draft:
     type_name: str
     resource_id: str | None
     resource: JsonObject | None
-    must_match: int | None = None
-    must_exist: bool = False
+    matches: tuple[int, ...] | None = None
+    differs: tuple[int, ...] | None = None
+    base: Stored | None = None
+    query: str | None = None
     place: str = ""
     entry: int | None = None
     checked: bool = False
@@ -100,7 +105,8 @@ class Core:
 class Context:
     """One request, or one entry of a batch: `rows` is the database, or the open unit of work of a transaction.
 
-    `appearing` are the resources that this unit of work will have made once it commits.
+    `appearing` are the resources that this unit of work will have written once it commits, `vanishing` those that it
+    will have deleted.
     `unit`, when a list, collects what was written for one audit record of the whole unit of work (imports).
     """
 
@@ -113,6 +119,7 @@ class Context:
     notes: list[Issue] = field(default_factory=list)
     unit: list[str] | None = None
     appearing: frozenset[tuple[str, str]] = frozenset()
+    vanishing: frozenset[tuple[str, str]] = frozenset()
     entry: int | None = None
 
     @property
@@ -134,6 +141,12 @@ class Context:
         """The same request, reading and writing in a unit of work."""
         return replace(self, rows=uow, uow=uow)
 
-    def for_entry(self, entry: int) -> "Context":
-        """The same request, for one entry of its bundle."""
-        return replace(self, entry=entry)
+    def changing(self, drafts: Sequence[Draft]) -> "Context":
+        """The same request, knowing what these drafts will have written and deleted."""
+        kept = {(d.type_name, d.resource_id) for d in drafts if d.resource_id is not None and d.resource is not None}
+        gone = {(d.type_name, d.resource_id) for d in drafts if d.resource_id is not None and d.resource is None}
+        return replace(self, appearing=self.appearing | kept, vanishing=self.vanishing | gone)
+
+    def for_entry(self, entry: int, query: str) -> "Context":
+        """The same request, for one entry of its bundle, and what that one asks for."""
+        return replace(self, entry=entry, query=query)

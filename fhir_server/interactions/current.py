@@ -25,12 +25,14 @@ class Current:
         self._context = context
         self._ahead: dict[_Key, Stored | None] = {}
         self._hidden: dict[_Key, bool] = {}
-        named = [d for d in drafts if d.resource_id is not None and not d.is_new]
+        named = [d for d in drafts if d.resource_id is not None and d.base is None and not d.is_new]
         if len(named) >= _WORTH_READING_AHEAD:
             self._read_ahead(named)
 
     def of(self, draft: Draft) -> Stored | None:
         """The version that the draft would supersede, tombstones included; None when there is none to be seen."""
+        if draft.base is not None:
+            return draft.base
         if draft.resource_id is None or draft.is_new:
             return None
         key = (draft.type_name, draft.resource_id)

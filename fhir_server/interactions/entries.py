@@ -4,13 +4,16 @@ An entry may name only what is below this server's base; a bundle never reaches 
 """
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
-from fhir_server.errors import BadRequest, FhirError, Issue
+from fhir_server.errors import BadRequest, FhirError
 from fhir_server.fhir.json import JsonObject, parse
 from fhir_server.interactions.context import Context, Draft
+from fhir_server.interactions.parameters import pairs
 from fhir_server.interactions.request import JSON_PATCH, Request
 from fhir_server.interactions.routes import Match, match
 from fhir_server.store.stored import Stored
@@ -32,13 +35,29 @@ class Entry:
         """The FHIRPath expression of the entry's resource."""
         return f"Bundle.entry[{self.index}].resource"
 
+    @contextmanager
+    def blamed(self, *, part: str = "resource") -> Iterator[None]:
+        """Inside, a refusal that names no place names this entry's part."""
+        try:
+            yield
+        except FhirError as error:
+            place = f"Bundle.entry[{self.index}].{part}"
+            error.issues = tuple(replace(i, expression=i.expression or (place,)) for i in error.issues)
+            raise
+
 
 @dataclass(slots=True)
 class Settled:
-    """An entry whose identity is known: a draft to write, or the stored version that answers it."""
+    """An entry whose identity is known: a draft to write, or the stored version that answers it.
+
+    `repeated` are further entries with the same conditional create, which get the same resource; `awaited` are the
+    conditional references that its body still holds.
+    """
 
     entry: Entry
     outcome: Draft | Stored
+    repeated: list[Entry] = field(default_factory=list)
+    awaited: frozenset[str] = frozenset()
 
 
 def check_envelope(context: Context, body: JsonObject) -> list[JsonObject]:
@@ -71,10 +90,8 @@ def entry_of(context: Context, index: int, entry: JsonObject) -> Entry:
     try:
         return _entry_of(context, index, entry)
     except FhirError as error:
-        error.issues = tuple(
-            Issue(i.severity, i.code, i.diagnostics, i.expression or (f"Bundle.entry[{index}].request",))
-            for i in error.issues
-        )
+        place = f"Bundle.entry[{index}].request"
+        error.issues = tuple(replace(i, expression=i.expression or (place,)) for i in error.issues)
         raise
 
 
@@ -88,7 +105,7 @@ def _entry_of(context: Context, index: int, entry: JsonObject) -> Entry:
     request = Request(
         method=method,
         path=path,
-        query=tuple(parse_qsl(query, keep_blank_values=True)),
+        query=pairs(query),
         body=body,
         media_type=media_type,
         if_match=asked.get("ifMatch", ""),
@@ -97,20 +114,19 @@ def _entry_of(context: Context, index: int, entry: JsonObject) -> Entry:
         if_none_exist=asked.get("ifNoneExist", ""),
     )
     found = match(method, path, context.core.enabled)
-    if found.route.level in {"system", "open"} and method == "POST":
-        raise BadRequest("a bundle may not hold another batch, transaction or form")
+    if method == "POST" and found.interaction != "create":
+        raise BadRequest("a bundle may not hold another batch, transaction or form; search by GET")
     if method in {"POST", "PUT", "PATCH"} and body is None:
         raise BadRequest(f"{method} needs a resource in the entry", code="required")
     return Entry(index, entry.get("fullUrl", ""), request, found)
 
 
 def _address(context: Context, url: str) -> tuple[str, str]:
-    base = context.core.settings.fhir_base + "/"
-    url = url.removeprefix(base)
-    if "://" in url or url.startswith("//") or ".." in url or "#" in url or "\\" in url:
+    path, _, query = url.removeprefix(context.core.settings.fhir_base + "/").partition("?")
+    path = unquote(path)
+    if "://" in path or path.startswith("//") or "\\" in path or "#" in url or ".." in path.split("/"):
         raise BadRequest("request.url is expected to be relative to this server's base, as in Patient/123")
-    path, _, query = url.lstrip("/").partition("?")
-    return unquote(path), query
+    return path.lstrip("/"), query
 
 
 def _body(context: Context, method: str, resource: Any) -> tuple[Any, str]:
@@ -118,7 +134,7 @@ def _body(context: Context, method: str, resource: Any) -> tuple[Any, str]:
     if method == "PATCH" and isinstance(resource, dict) and resource.get("contentType") == JSON_PATCH:
         try:
             raw = base64.b64decode(resource.get("data", ""), validate=True)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise BadRequest("the Binary's data is expected to be base64", code="value") from error
         return parse(raw, max_depth=context.core.settings.max_depth), JSON_PATCH
     return resource, ""

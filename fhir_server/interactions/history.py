@@ -41,8 +41,11 @@ def history(context: Context, request: Request, match: Match) -> Answer:
         count=count + 1,
         visible=visible,
     )
-    if resource_id is not None and not found and not ("_since" in asked or "_at" in asked or "_cursor" in asked):
-        raise NotFound(f"no {type_name} with this id")
+    if resource_id is not None and number is not None and not found:
+        # Nothing in the window asked for, or nothing at all.
+        there = reading.read_current(context.rows, number, resource_id, tenant=context.tenant, visible=visible)
+        if there is None:
+            raise NotFound(f"no {type_name} with this id")
     total = None
     if resource_id is not None and window == (None, None):
         total = reading.count_history(
@@ -77,6 +80,8 @@ def _parameters(request: Request) -> dict[str, str]:
     asked = {name: value for name, value in request.query if value}
     for name in _TIMES & asked.keys():
         asked[name] = asked[name].replace(" ", "+")  # a plus sign that nobody encoded
+    if asked.get("_summary") == "count":
+        raise BadRequest("_summary=count is for searches", code="not-supported")
     for name in asked:
         if name not in _KNOWN and not request.is_lenient:
             raise BadRequest(

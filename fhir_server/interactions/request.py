@@ -11,6 +11,10 @@ from fhir_server.errors import Issue
 from fhir_server.store.stored import Stored
 
 JSON_PATCH = "application/json-patch+json"
+CHANGES = frozenset({"create", "update", "patch"})
+"""The interactions whose answer `Prefer: return` decides."""
+
+_RETURNS = {"minimal": "minimal", "representation": "representation", "operationoutcome": "OperationOutcome"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,17 @@ class Request:
     def is_lenient(self) -> bool:
         """Whether the client asked to have unknown parameters ignored."""
         return self.prefer.get("handling") == "lenient"
+
+    @property
+    def returns(self) -> str:
+        """What a change sends back: representation (also for a preference nobody knows), minimal, OperationOutcome."""
+        return _RETURNS.get(self.prefer.get("return", "").lower(), "representation")
+
+    @property
+    def recorded_query(self) -> str:
+        """What the audit keeps of query and criteria."""
+        text = "&".join(f"{name}={value}" for name, value in self.query)
+        return f"{text}#If-None-Exist={self.if_none_exist}" if self.if_none_exist else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,25 +10,30 @@ from dataclasses import dataclass
 
 from fhir_server.errors import BadRequest, MethodNotAllowed, NotFound
 
-ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
+# "." and ".." are ids by the letter, but a URL that ends in one names something else.
+ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9\-.]{1,64}\Z")
 VERSION = re.compile(r"[1-9][0-9]{0,8}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`code` is the interaction's code; `level` is system, type or instance; `shape` is the path below the base."""
+    """`code` is the interaction's code; `level` is system, type or instance; `shape` is the path below the base.
+
+    What is not `offered` yet is refused by its name, and no Allow lists it.
+    """
 
     method: str
     shape: str
     code: str
     level: str
+    offered: bool = True
 
 
 ROUTES = (
     Route("GET", "metadata", "capabilities", "open"),
     Route("POST", "", "batch-or-transaction", "system"),
-    Route("GET", "", "search-system", "system"),
-    Route("POST", "_search", "search-system", "system"),
+    Route("GET", "", "search-system", "system", offered=False),
+    Route("POST", "_search", "search-system", "system", offered=False),
     Route("GET", "_history", "history-system", "system"),
     Route("GET", "{type}", "search-type", "type"),
     Route("POST", "{type}/_search", "search-type", "type"),
@@ -62,6 +67,11 @@ class Match:
     resource_id: str | None = None
     version_id: int | None = None
 
+    @property
+    def interaction(self) -> str:
+        """The interaction's code, the same for its conditional form."""
+        return INTERACTION_OF.get(self.route.code, self.route.code)
+
 
 def match(method: str, path: str, enabled: Mapping[str, frozenset[str]]) -> Match:
     """The route for a path below the base; `enabled` maps the types switched on to their interactions.
@@ -73,7 +83,7 @@ def match(method: str, path: str, enabled: Mapping[str, frozenset[str]]) -> Matc
     shape = _shape(segments)
     by_method = _BY_SHAPE.get(shape)
     if by_method is None:
-        raise NotFound(f"nothing is served at this path; see {'metadata'} for what is", code="not-found")
+        raise NotFound("nothing is served at this path; see metadata for what is", code="not-found")
     type_name = segments[0] if shape.startswith("{type}") else None
     if type_name is not None and type_name not in enabled:
         raise NotFound("this resource type is not known or not switched on here", code="not-supported")
@@ -83,14 +93,6 @@ def match(method: str, path: str, enabled: Mapping[str, frozenset[str]]) -> Matc
             f"{method[:20]} is not offered here", headers={"Allow": ", ".join(_allowed(by_method, type_name, enabled))}
         )
     return _named(route, type_name, segments)
-
-
-def allowed(path: str, enabled: Mapping[str, frozenset[str]]) -> list[str]:
-    """The verbs offered at a path, none if nothing is there."""
-    segments = [s for s in path.split("/") if s]
-    shape = _shape(segments)
-    type_name = segments[0] if shape.startswith("{type}") else None
-    return _allowed(_BY_SHAPE.get(shape, {}), type_name, enabled)
 
 
 def _shape(segments: list[str]) -> str:
@@ -114,9 +116,7 @@ def _is_on(route: Route, type_name: str | None, enabled: Mapping[str, frozenset[
 
 
 def _allowed(by_method: Mapping[str, Route], type_name: str | None, enabled: Mapping[str, frozenset[str]]) -> list[str]:
-    if type_name is not None and type_name not in enabled:
-        return []
-    verbs = [verb for verb, route in by_method.items() if _is_on(route, type_name, enabled)]
+    verbs = [verb for verb, route in by_method.items() if route.offered and _is_on(route, type_name, enabled)]
     return sorted([*verbs, "HEAD"]) if "GET" in verbs else sorted(verbs)
 
 

@@ -40,7 +40,8 @@ def second_opinion(context: Context, proposal: Proposal) -> Sequence[Draft]:
     """Ask the models of fhir.resources as well; only for single writes, since they are slow."""
     from fhir_server.validation.second_opinion import second_opinion as judge
 
-    if proposal.after is not None and proposal.draft.entry is None and context.unit is None:
+    in_bundle = context.entry is not None or proposal.draft.entry is not None
+    if proposal.after is not None and not in_bundle and context.unit is None:
         issues = judge(proposal.after)
         if issues:
             raise BadRequest(issues=issues)
@@ -51,8 +52,9 @@ def _exists(context: Context, type_name: str, resource_id: str) -> bool:
     number = context.core.definitions.resource_types.get(type_name)
     if number is None or type_name not in context.core.enabled:
         return False
-    if (type_name, resource_id) in context.appearing:
-        return True
+    key = (type_name, resource_id)
+    if key in context.appearing or key in context.vanishing:
+        return key in context.appearing
     visible = context.visible("read", type_name)
     stored = reading.read_current(context.rows, number, resource_id, tenant=context.tenant, visible=visible)
     return stored is not None and not stored.deleted
@@ -67,7 +69,15 @@ def _check_unreferenced(context: Context, proposal: Proposal) -> None:
         for p in of_type.values()
         if p.kind == "reference"
     ]
-    if referrers.is_referenced(
-        context.rows, number, proposal.resource_id, parameters=parameters, tenant=context.tenant
-    ):
+    # What this unit of work changes or deletes as well refers by its new content, which is judged by itself.
+    changing = context.appearing | context.vanishing
+    found = referrers.referrers(
+        context.rows,
+        number,
+        proposal.resource_id,
+        parameters=parameters,
+        tenant=context.tenant,
+        limit=len(changing) + 1,
+    )
+    if any((context.core.type_names[type_number], resource_id) not in changing for type_number, resource_id in found):
         raise Conflict("other resources refer to this one; change or delete them first")

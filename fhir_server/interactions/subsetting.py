@@ -16,7 +16,10 @@ Reduce = Callable[[str], str]
 
 
 def reduction(context: Context, request: Request) -> Reduce | None:
-    """What turns a body's text into the subset asked for, None when the whole is; raises BadRequest."""
+    """What turns a body's text into the subset asked for, None when the whole is; raises BadRequest.
+
+    "count" is no subset of a body: a search answers it by its total.
+    """
     mode, names = "", ""
     for name, value in request.query:
         if name == "_summary":

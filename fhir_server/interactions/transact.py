@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/http.html#concurrency  The first attempt reads before it
 conflict the next attempt enters the order first and cannot lose again.
 """
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -24,19 +25,21 @@ def transact(context: Context, function: Callable[[Context], T], *, in_order: bo
     Raises what `function` raises, Unavailable when the time limit passes, Conflict when versions keep changing.
     """
     core = context.core
+    deadline = time.monotonic() + core.settings.database_timeout_ms / 1000
+    notes = len(context.notes)
     for attempt in range(_ATTEMPTS):
-        notes = len(context.notes)
         waits = in_order or attempt > 0
 
         def run(uow: UnitOfWork, waits: bool = waits) -> T:
+            # It may run again: what the attempt before noted goes with it.
+            del context.notes[notes:]
             if waits:
                 uow.enter_write_order()
             return function(context.inside(uow))
 
         try:
-            return run_unit_of_work(
-                core.database, run, tenant=context.tenant, now=core.now, timeout_ms=core.settings.database_timeout_ms
-            )
+            left = max(int((deadline - time.monotonic()) * 1000), 0)
+            return run_unit_of_work(core.database, run, tenant=context.tenant, now=core.now, timeout_ms=left)
         except WriteConflict:
-            del context.notes[notes:]
+            continue
     raise Conflict("the resource kept changing while this request was tried; read it again and retry")

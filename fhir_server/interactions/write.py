@@ -17,6 +17,7 @@ from fhir_server.fhir import meta
 from fhir_server.fhir.json import JsonObject, parse_stored
 from fhir_server.interactions import trail
 from fhir_server.interactions.context import Context, Draft, Proposal
+from fhir_server.interactions.criteria import is_named
 from fhir_server.interactions.current import Current
 from fhir_server.store.database import UnitOfWork
 from fhir_server.store.stored import Stored
@@ -42,9 +43,8 @@ def write(context: Context, uow: UnitOfWork, drafts: Sequence[Draft]) -> list[Wr
 
     Raises BadRequest with the problems of all bodies, Forbidden, NotFound, Conflict, PreconditionFailed.
     """
-    _check_structure(context, drafts)
-    made = {(d.type_name, d.resource_id) for d in drafts if d.resource_id is not None and d.resource is not None}
-    context = replace(context, appearing=context.appearing | made)
+    check_structure(context, drafts)
+    context = context.changing(drafts)
     current = Current(context, drafts)
     waiting = deque(drafts)
     taken: set[tuple[str, str]] = set()
@@ -63,12 +63,14 @@ def write(context: Context, uow: UnitOfWork, drafts: Sequence[Draft]) -> list[Wr
         if further:
             if len(written) > _MOST_CHANGES_BY_RULES + len(drafts):
                 raise Conflict("the rules of this server led to too many further changes")
-            _check_structure(context, further)
+            check_structure(context, further)
+            context = context.changing(further)
             waiting.extend(further)
     return written[: len(drafts)]
 
 
-def _check_structure(context: Context, drafts: Sequence[Draft]) -> None:
+def check_structure(context: Context, drafts: Sequence[Draft]) -> None:
+    """Check the bodies that were not yet; raises BadRequest with the problems of all of them."""
     errors: list[Issue] = []
     most = context.core.settings.max_issues
     for draft in drafts:
@@ -105,7 +107,7 @@ def _placed(error: FhirError, draft: Draft) -> FhirError:
 def _write_one(context: Context, uow: UnitOfWork, draft: Draft, current: Current) -> tuple[Written, Sequence[Draft]]:
     context.visible(draft.interaction, draft.type_name)
     there = current.of(draft)
-    _check_version(draft, there)
+    check_version(draft, there)
     if draft.resource is None and (there is None or there.deleted):
         _record(context, uow, draft, draft.resource_id or "", version_id=None, status=204)
         return Written(draft, draft.resource_id or "", None, False, None), ()
@@ -121,12 +123,12 @@ def _write_one(context: Context, uow: UnitOfWork, draft: Draft, current: Current
     return Written(draft, resource_id, version_id, created, place), further
 
 
-def _check_version(draft: Draft, there: Stored | None) -> None:
-    exists = there is not None and not there.deleted
-    if draft.must_match is not None and (there is None or there.version_id != draft.must_match):
+def check_version(draft: Draft, there: Stored | None) -> None:
+    """Hold If-Match and If-None-Match against what is there; raises PreconditionFailed."""
+    if draft.matches is not None and not is_named(draft.matches, there):
         raise PreconditionFailed("If-Match names another version than the current one; read it again and retry")
-    if draft.must_exist and not exists:
-        raise NotFound(f"no {draft.type_name} with this id")
+    if draft.differs is not None and is_named(draft.differs, there):
+        raise PreconditionFailed("If-None-Match names what is there; leave it out to change that")
 
 
 def _check_may_appear(context: Context, draft: Draft, current: Current) -> None:
@@ -187,7 +189,7 @@ def _record(
         context.unit.append(f"{draft.type_name}/{resource_id}/_history/{version_id}")
         return
     record = trail.record(
-        context,
+        context if draft.query is None else replace(context, query=draft.query),
         draft.interaction,
         status,
         type_name=draft.type_name,

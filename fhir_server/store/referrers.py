@@ -1,30 +1,34 @@
-"""Whether anything refers to a resource: https://hl7.org/fhir/R4/http.html#integrity .
+"""What refers to a resource: https://hl7.org/fhir/R4/http.html#integrity .
 
-Integrity is the system's own affair, so all rows count, seen by the caller or not; the answer names none of them.
+Integrity is the system's own affair, so all rows count, seen by the caller or not; no answer may name any of them.
 """
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, and_, bindparam, literal, select
+from sqlalchemy import Select, and_, bindparam, select
 
 from fhir_server.store.statements import Rows, is_one_of
 from fhir_server.store.tables import INDEX_REFERENCE, RESOURCE
 
 
-def is_referenced(rows: Rows, type_number: int, resource_id: str, *, parameters: Sequence[int], tenant: int) -> bool:
-    """Whether another live resource of this server refers to it by one of the search parameters."""
-    sql = rows.cached_sql("is_referenced", _referrer)
+def referrers(
+    rows: Rows, type_number: int, resource_id: str, *, parameters: Sequence[int], tenant: int, limit: int
+) -> list[tuple[int, str]]:
+    """Type number and id of other live resources that refer to it by one of the search parameters, `limit` at most."""
+    sql = rows.cached_sql("referrers", _referrers)
     asked = {
         "tenant": tenant, "type_number": type_number, "resource_id": resource_id, "parameters": list(parameters),
+        "most": limit,
     }  # fmt: skip
-    return bool(rows.rows(sql, asked))
+    return [(row[0], row[1]) for row in rows.rows(sql, asked)]
 
 
-def _referrer() -> Select[int]:
+def _referrers() -> Select[int, str]:
     resource, index = RESOURCE.alias("resource"), INDEX_REFERENCE.alias("index")
     own = and_(resource.c.type == bindparam("type_number"), resource.c.resource_id == bindparam("resource_id"))
     return (
-        select(literal(1))
+        select(resource.c.type, resource.c.resource_id)
+        .distinct()
         .join_from(index, resource, resource.c.pk == index.c.pk)
         .where(
             index.c.tenant == bindparam("tenant"),
@@ -34,5 +38,5 @@ def _referrer() -> Select[int]:
             index.c.target_base == "",
             ~own,
         )
-        .limit(1)
+        .limit(bindparam("most"))
     )

@@ -4,14 +4,14 @@ Ready means that the database answers with the schema this code expects, and tha
 """
 
 import hmac
-import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from werkzeug.wrappers import Response
 
-from fhir_server.settings import Network, Settings, proxy_networks
+from fhir_server.settings import Settings, proxy_networks
 from fhir_server.telemetry import render_metrics
+from fhir_server.web.addresses import is_local
 
 
 def live() -> Response:
@@ -35,31 +35,6 @@ def metrics(environ: Mapping[str, Any], settings: Settings) -> Response:
         and kind.lower() == "bearer"
         and hmac.compare_digest(token.strip().encode(), settings.metrics_token.encode())
     )
-    if not bears and not is_loopback(client_address(environ, proxy_networks(settings.trusted_proxies))):
+    if not bears and not is_local(environ, proxy_networks(settings.trusted_proxies)):
         return Response("metrics are for loopback, or for the bearer of the metrics token\n", status=403)
     return Response(render_metrics(), content_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def client_address(environ: Mapping[str, Any], proxies: Sequence[Network]) -> str:
-    """Who connects: the peer, or, where the peer is a configured proxy, the nearest address that is none."""
-    address = str(environ.get("REMOTE_ADDR", ""))
-    forwarded = [part.strip() for part in str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",") if part.strip()]
-    while forwarded and _is_in(address, proxies):
-        address = forwarded.pop()
-    return address
-
-
-def is_loopback(address: str) -> bool:
-    """Whether the address is this machine's own."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_in(address: str, proxies: Sequence[Network]) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in proxies)

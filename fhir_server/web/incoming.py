@@ -5,45 +5,57 @@ https://hl7.org/fhir/R4/http.html  Nothing is trusted: sizes count also after un
 
 import zlib
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fhir_server.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
 from fhir_server.fhir import json
 from fhir_server.fhir.structures import Structures
 from fhir_server.fhir.xml import parse as parse_xml
+from fhir_server.interactions.parameters import Pairs, pairs
 from fhir_server.interactions.request import JSON_PATCH, Request
+from fhir_server.interactions.routes import Match
 from fhir_server.settings import Settings
 from fhir_server.web.negotiation import FORM, JSON, request_format
 
 Environ = dict[str, Any]
-_MOST_PARAMETERS = 2_000
 _CHUNK = 64 * 1024
+_MOST_DIGITS = 18
 
 
-def query_of(environ: Environ) -> tuple[tuple[str, str], ...]:
+def query_of(environ: Environ) -> Pairs:
     """The pairs of the query string, in order, empty values kept; raises BadRequest."""
-    return _pairs(environ.get("QUERY_STRING", ""))
+    return pairs(in_utf8(environ.get("QUERY_STRING", "")))
 
 
-def read_request(
-    environ: Environ, path: str, query: tuple[tuple[str, str], ...], settings: Settings, structures: Structures
-) -> Request:
+def in_utf8(text: str) -> str:
+    """A text of WSGI, which has a character for each byte, as the UTF-8 that it is; raises BadRequest."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError as error:
+        raise BadRequest("what is not ASCII is expected in UTF-8, best percent-encoded") from error
+
+
+def read_request(environ: Environ, found: Match, query: Pairs, settings: Settings, structures: Structures) -> Request:
     """The request with its parsed body; raises BadRequest, PayloadTooLarge, UnsupportedMediaType."""
-    method = environ["REQUEST_METHOD"]
     body, media_type = None, ""
-    if method in {"POST", "PUT", "PATCH"}:
-        body, media_type = _body(environ, settings, structures)
-        if media_type == FORM:
-            if not path.endswith("_search"):
-                raise UnsupportedMediaType("a form is taken by _search only; send application/fhir+json")
-            query, body = query + body, None
+    if environ["REQUEST_METHOD"] in {"POST", "PUT", "PATCH"}:
+        if found.interaction.startswith("search-"):
+            query += _form(environ, settings)
+        else:
+            body, media_type = _body(environ, found, settings, structures)
+    return conditioned(environ, query, body, media_type)
+
+
+def conditioned(environ: Environ, query: Pairs, body: Any, media_type: str) -> Request:
+    """The request with its conditions and preferences, which stand in headers."""
     get = environ.get
     return Request(
-        method, path, query, body, media_type,
+        environ["REQUEST_METHOD"], "", query, body, media_type,
         if_match=get("HTTP_IF_MATCH", ""),
         if_none_match=get("HTTP_IF_NONE_MATCH", ""),
         if_modified_since=get("HTTP_IF_MODIFIED_SINCE", ""),
-        if_none_exist=get("HTTP_IF_NONE_EXIST", ""),
+        if_none_exist=in_utf8(get("HTTP_IF_NONE_EXIST", "")),
         prefer=preferences(environ["HTTP_PREFER"]) if "HTTP_PREFER" in environ else {},
     )  # fmt: skip
 
@@ -62,26 +74,29 @@ def raw_body(environ: Environ, settings: Settings) -> bytes:
     """The body's bytes, unpacked; raises PayloadTooLarge before more than the limit is held."""
     limit = settings.max_body_bytes
     length = environ.get("CONTENT_LENGTH") or ""
-    is_known = length.isascii() and length.isdigit()
-    if is_known and (len(length) > 18 or int(length) > limit):
+    if not length.isascii() or (length and not length.isdigit()):
+        raise BadRequest("Content-Length is expected to be a number")
+    if len(length) > _MOST_DIGITS or (length and int(length) > limit):
         raise _too_large(limit)
-    stream = environ["wsgi.input"]
-    raw = stream.read(int(length)) if is_known else _read_to(stream, limit)
+    raw = _read_to(environ["wsgi.input"], limit, int(length) if length else None)
     encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if encoding in {"", "identity"}:
-        return raw if isinstance(raw, bytes) else bytes(raw)
+        return raw
     if encoding != "gzip":
         raise UnsupportedMediaType("Content-Encoding is expected to be gzip or absent")
     return _unpacked(raw, limit)
 
 
-def _read_to(stream: Any, limit: int) -> bytes:
+def _read_to(stream: Any, limit: int, length: int | None) -> bytes:
+    """The stream to its end, or as many bytes as were announced: a connection may break in the middle of a body."""
     pieces, size = [], 0
-    while piece := stream.read(_CHUNK):
+    while size != length and (piece := stream.read(_CHUNK if length is None else length - size)):
         size += len(piece)
         if size > limit:
             raise _too_large(limit)
         pieces.append(piece)
+    if length is not None and size < length:
+        raise BadRequest("the body ends before its Content-Length", code="incomplete")
     return b"".join(pieces)
 
 
@@ -93,8 +108,8 @@ def _unpacked(raw: bytes, limit: int) -> bytes:
         raise BadRequest("the body is not the gzip that Content-Encoding announces") from error
     if len(plain) > limit:
         raise _too_large(limit)
-    if not unpacking.eof:
-        raise BadRequest("the gzip body ends too early")
+    if not unpacking.eof or unpacking.unused_data:
+        raise BadRequest("the body is expected to be one whole gzip member")
     return plain
 
 
@@ -102,14 +117,23 @@ def _too_large(limit: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"a body may have at most {limit} bytes, also after unpacking")
 
 
-def _body(environ: Environ, settings: Settings, structures: Structures) -> tuple[Any, str]:
+def _form(environ: Environ, settings: Settings) -> Pairs:
     raw = raw_body(environ, settings)
-    content_type = environ.get("CONTENT_TYPE") or ""
-    if not raw and environ.get("PATH_INFO", "").endswith("_search"):
-        return (), FORM
-    kind = request_format(content_type)
+    if raw and _kind(environ) != FORM:
+        raise UnsupportedMediaType(f"_search takes its parameters as {FORM}")
+    try:
+        return pairs(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise BadRequest("a form is expected in UTF-8, percent-encoded") from error
+
+
+def _body(environ: Environ, found: Match, settings: Settings, structures: Structures) -> tuple[Any, str]:
+    kind = _kind(environ)
     if kind == FORM:
-        return _pairs(raw.decode("utf-8", "replace")), FORM
+        raise UnsupportedMediaType("a form is taken by _search only; send application/fhir+json")
+    if kind == JSON_PATCH and found.interaction != "patch":
+        raise UnsupportedMediaType("a JSON Patch is taken by PATCH only; send application/fhir+json")
+    raw = raw_body(environ, settings)
     if not raw:
         raise BadRequest("this request needs a body", code="required")
     if kind in {JSON, JSON_PATCH}:
@@ -117,10 +141,5 @@ def _body(environ: Environ, settings: Settings, structures: Structures) -> tuple
     return parse_xml(raw, structures, max_depth=settings.max_depth), kind
 
 
-def _pairs(text: str) -> tuple[tuple[str, str], ...]:
-    if not text:
-        return ()
-    try:
-        return tuple(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS, errors="strict"))
-    except ValueError as error:
-        raise BadRequest(f"the query is expected in UTF-8, with at most {_MOST_PARAMETERS} parameters") from error
+def _kind(environ: Environ) -> str:
+    return request_format((environ.get("CONTENT_TYPE") or "")[:500])

@@ -5,20 +5,22 @@ a stored page cannot act as one of this server's.
 """
 
 import base64
+import re
 from typing import Any
 
 from werkzeug.wrappers import Response
 
-from fhir_server.errors import UnsupportedMediaType
+from fhir_server.errors import BadRequest, UnsupportedMediaType
 from fhir_server.fhir.json import parse_stored
 from fhir_server.interactions.request import JSON_PATCH, Answer, Request, etag
 from fhir_server.interactions.routes import Match
 from fhir_server.settings import Settings
-from fhir_server.web.incoming import preferences, raw_body
-from fhir_server.web.negotiation import is_native_accept
+from fhir_server.web.incoming import conditioned, raw_body
+from fhir_server.web.negotiation import JSON, is_native_accept
 from fhir_server.web.outgoing import VARY, http_date
 
 TYPE_NAME = "Binary"
+_MEDIA_TYPE = re.compile(r"[\w.+\-]+/[\w.+\-]+(?:[ ;][ -~]*)?\Z", re.ASCII)
 _FHIR = (
     "application/fhir+json",
     "application/fhir+xml",
@@ -38,11 +40,16 @@ def is_native(found: Match, environ: dict[str, Any]) -> bool:
     return bool(name) and name not in _FHIR
 
 
-def incoming(environ: dict[str, Any], found: Match, path: str, settings: Settings) -> Request:
-    """The request with the content wrapped in a Binary; X-Security-Context becomes its securityContext."""
+def incoming(environ: dict[str, Any], found: Match, settings: Settings) -> Request:
+    """The request with the content wrapped in a Binary; X-Security-Context becomes its securityContext.
+
+    Content of an unknown length could be cut off by a broken connection, and nobody would notice.
+    """
     content_type = environ["CONTENT_TYPE"].strip()
-    if len(content_type) > 200 or "/" not in content_type:
+    if len(content_type) > 200 or not _MEDIA_TYPE.match(content_type):
         raise UnsupportedMediaType("Content-Type is expected to be a media type")
+    if not environ.get("CONTENT_LENGTH"):
+        raise BadRequest("content in its own type needs a Content-Length", code="required")
     data = raw_body(environ, settings)
     body: dict[str, Any] = {"resourceType": TYPE_NAME}
     if found.resource_id is not None:
@@ -52,11 +59,7 @@ def incoming(environ: dict[str, Any], found: Match, path: str, settings: Setting
         body["securityContext"] = {"reference": environ["HTTP_X_SECURITY_CONTEXT"]}
     if data:
         body["data"] = base64.b64encode(data).decode()
-    prefer = preferences(environ.get("HTTP_PREFER", ""))
-    return Request(
-        environ["REQUEST_METHOD"], path, (), body, "application/fhir+json",
-        if_match=environ.get("HTTP_IF_MATCH", ""), if_none_exist=environ.get("HTTP_IF_NONE_EXIST", ""), prefer=prefer,
-    )  # fmt: skip
+    return conditioned(environ, (), body, JSON)
 
 
 def is_asked(environ: dict[str, Any], path: str) -> bool:
@@ -87,8 +90,9 @@ def outgoing(answer: Answer, request_id: str) -> Response:
     assert answer.stored is not None
     resource = parse_stored(answer.stored.body)
     data = base64.b64decode(resource.get("data", ""))
+    stated = resource.get("contentType", "")
     headers = [
-        ("Content-Type", resource.get("contentType") or "application/octet-stream"),
+        ("Content-Type", stated if _MEDIA_TYPE.match(stated) else "application/octet-stream"),
         ("Content-Disposition", "attachment"),
         ("Content-Security-Policy", "sandbox; default-src 'none'"),
         ("Cache-Control", "private, no-cache"),

@@ -1,9 +1,8 @@
 """One log line and two metrics a request, without PHI: no path, no id of a resource, no query, no content."""
 
-import traceback
 from dataclasses import dataclass
 
-from fhir_server.telemetry import logger, metrics, request_logger
+from fhir_server.telemetry import metrics, request_logger
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +39,3 @@ class Observer:
             principal=seen.principal,
             ms=round(seen.seconds * 1000, 2),
         )
-
-    @staticmethod
-    def fault(request_id: str, error: Exception) -> None:
-        """A fault of ours: where it happened, not what was in it."""
-        frames = traceback.extract_tb(error.__traceback__)[-8:]
-        where = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
-        logger().error("internal_error", request_id=request_id, error=type(error).__name__, where=where)

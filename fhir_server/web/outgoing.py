@@ -6,10 +6,10 @@ asked for.
 
 import email.utils
 import gzip
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from werkzeug.wrappers import Response
 
@@ -18,13 +18,13 @@ from fhir_server.fhir import json
 from fhir_server.fhir.outcomes import operation_outcome
 from fhir_server.fhir.structures import Structures
 from fhir_server.fhir.xml import dump as dump_xml
-from fhir_server.interactions.request import Answer, etag
+from fhir_server.interactions.request import CHANGES, Answer, etag
 from fhir_server.web.negotiation import JSON
 
 VARY = "Accept, Accept-Encoding, Authorization, Prefer"
 _ALWAYS = (("Cache-Control", "private, no-cache"), ("Vary", VARY), ("X-Content-Type-Options", "nosniff"))
 _LEAST_TO_COMPRESS = 1_200
-_CHANGES = frozenset({"create", "update", "patch"})
+_NO_QUALITY = re.compile(r"\s*q\s*=\s*0(?:\.0*)?\s*\Z", re.IGNORECASE)
 
 
 class Bare(Response):
@@ -73,7 +73,7 @@ def http_date(seconds: int) -> str:
 
 
 def _text(answer: Answer, wish: Wish, notes: Sequence[Issue]) -> str:
-    if answer.interaction in _CHANGES and wish.returns != "representation":
+    if answer.interaction in CHANGES and wish.returns != "representation":
         if wish.returns == "minimal":
             return ""
         issues = (*notes, *answer.issues) or (Issue("information", "informational", "done"),)
@@ -99,8 +99,10 @@ def _response(text: str, status: int, headers: list[tuple[str, str]], wish: Wish
     return Response(data, status=status, headers=headers)
 
 
-def wishes(environ: dict[str, Any], media_type: str, pretty: bool, returns: str) -> Wish:
-    """The client's wish from its headers."""
-    encodings = environ.get("HTTP_ACCEPT_ENCODING", "")
-    takes_gzip = "gzip" in encodings and "gzip;q=0," not in encodings + "," and "gzip; q=0," not in encodings + ","
-    return Wish(media_type, pretty, returns, takes_gzip)
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding lists gzip, and not with a quality of zero."""
+    for part in accept_encoding[:500].split(","):
+        name, _, parameter = part.partition(";")
+        if name.strip().lower() == "gzip":
+            return not _NO_QUALITY.match(parameter)
+    return False

@@ -86,6 +86,7 @@ def _write(context: Context, every: Sequence[Prepared]) -> int:
     for one in every:
         settled = [_found(context, s) for s in one.settled]
         linked = linking.link(context, settled) if one.is_bundle else settled
+        linking.resolve_all(context, linked)
         drafts += [s.outcome for s in linked if isinstance(s.outcome, Draft)]
     written = write(context, context.unit_of_work, drafts)
     trail.leave(context.unit_of_work, trail.record(context, "import", 200, resources=context.unit))
@@ -95,7 +96,7 @@ def _write(context: Context, every: Sequence[Prepared]) -> int:
 def _found(context: Context, settled: Settled) -> Settled:
     """A copy (linking changes it, and this may be a second attempt), or the stored match of If-None-Exist."""
     asked, type_name = settled.entry.request.if_none_exist, settled.entry.match.type_name or ""
-    there = criteria.one_match(context, "create", type_name, criteria.pairs_of(asked)) if asked else None
+    there = criteria.one_match(context, "create", type_name, criteria.pairs_of(asked, type_name)) if asked else None
     return Settled(settled.entry, there or settled.outcome)
 
 
