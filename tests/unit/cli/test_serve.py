@@ -95,8 +95,8 @@ def test_requests_are_audited_in_the_database_and_counted(database_url: str, tmp
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_a_signal_ends_all_of_it(tmp_path: Path, number: signal.Signals) -> None:
     with serving(tmp_path, f"sqlite:///{tmp_path / 'new.db'}", "--workers", "2") as served:
+        wait_until(lambda: len(served.children()) == 3, "two workers and a background worker were not started")
         children = served.children()
-        assert len(children) == 3
         served.process.send_signal(number)
         assert served.process.wait(60) == 0
         assert [pid for pid in children if not has_ended(pid)] == []
