@@ -45,7 +45,7 @@ def transaction(context: Context, request: Request, body: JsonObject, perform: P
             answers = {e.index: _read(inner, e, perform) for e in reading}
         return settled, written, answers
 
-    in_order = any(_criteria_of(e) for e in changing) or linking.has_conditional_references(changing)
+    in_order = any(_is_conditional(e) for e in changing) or linking.has_conditional_references(changing)
     (settled, written, answers), stored = transact(context, attempt, in_order=in_order)
     answers |= _answers(settled, written, stored)
     replies = [finished_entry(context, e.request.method, answers[e.index], request.returns) for e in parsed]
@@ -61,6 +61,10 @@ def _check_allowed(context: Context, entry: Entry) -> None:
         except FhirError as error:
             error.issues = tuple(replace(i, expression=(entry.place,)) for i in error.issues)
             raise
+
+
+def _is_conditional(entry: Entry) -> bool:
+    return bool(entry.request.if_none_exist) or entry.match.route.code.startswith("conditional-")
 
 
 def _criteria_of(entry: Entry) -> Pairs:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from fhir_server.telemetry import metrics, request_logger
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -32,7 +34,7 @@ class Observer:
         self._metrics.observe_request(seen.interaction, seen.status, seen.seconds)
         self._line(
             request_id=seen.request_id,
-            method=seen.method[:10],
+            method=seen.method if seen.method in _METHODS else "other",
             interaction=seen.interaction,
             type=seen.type_name,
             status=seen.status,

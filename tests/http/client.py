@@ -75,19 +75,22 @@ class Answer:
         return [r["id"] for r in self.resources if r["resourceType"] == type_name]
 
 
-def _core(settings: Settings) -> Core:
+def _core(settings: Settings, **parts: Any) -> Core:
     validator = shared_parts.validator(settings.max_issues)
-    return build_core(settings, definitions=shared_parts.definitions(), validator=validator)
+    return build_core(settings, definitions=shared_parts.definitions(), validator=validator, **parts)
 
 
 class Client:
-    """Sends requests to one application; `headers` go with each request unless it says otherwise."""
+    """Sends requests to one application; `headers` go with each request unless it says otherwise.
 
-    def __init__(self, settings: Settings, headers: Mapping[str, str] | None = None) -> None:
+    `parts` are those of `build_core`: a clock, a policy.
+    """
+
+    def __init__(self, settings: Settings, headers: Mapping[str, str] | None = None, **parts: Any) -> None:
         self.base = settings.fhir_base
         self.headers = dict(headers or {})
         self._root = settings.root_url
-        self._application = create_application(settings, core=_core(settings))
+        self._application = create_application(settings, core=_core(settings, **parts))
         self._wsgi = WsgiClient(self._application)
 
     def close(self) -> None:
@@ -104,15 +107,25 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         content_type: str = FHIR_JSON,
+        environ: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """One request; `path` starts at the FHIR base, or at the root when it starts with "/", or is a link."""
+        """One request; `path` starts at the FHIR base, or at the root when it starts with "/", or is a link.
+
+        `environ` is what a server would make of a request that no decent client sends.
+        """
         raw = body if isinstance(body, str | bytes | None) else dumped(body)
         sent = self.headers | ({"Content-Type": content_type} if raw is not None else {}) | dict(headers or {})
         url = path if path.startswith(("/", "http")) else f"{self.base}/{path}"
         target = url.removeprefix(self._root)
         path_only, _, query = target.partition("?")
         response = self._wsgi.open(
-            path_only, method=method, query_string=query, base_url=self._root, data=raw, headers=list(sent.items())
+            path_only,
+            method=method,
+            query_string=query,
+            base_url=self._root,
+            data=raw,
+            headers=list(sent.items()),
+            environ_overrides=dict(environ or {}),
         )
         raw_answer = response.get_data()
         return Answer(response.status_code, response.headers, _unpacked(raw_answer, response.headers).decode())
