@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,8 @@ from benchmarks.floor_copies import (
     stamped,
 )
 
+# As in the store: within a process threads take turns, and only the processes contend for the file.
+_TURN = threading.Lock()
 _OPEN = """
 PRAGMA busy_timeout = 0;
 PRAGMA journal_mode = WAL;
@@ -77,7 +80,10 @@ class SqliteFloor:
 
     def create(self, count: int) -> list[str]:
         """See `Store.create`."""
-        copies = self._copies.new(count)
+        with _TURN:
+            return self._create(self._copies.new(count))
+
+    def _create(self, copies: list[Copy]) -> list[str]:
         stamp = self._begin()
         last = self._connection.execute("SELECT coalesce(max(pk), 0) FROM resource").fetchall()[0][0]
         bodies = [stamped(copy, 1, stamp) for copy in copies]
@@ -91,6 +97,10 @@ class SqliteFloor:
 
     def update(self, resource_id: str) -> str:
         """See `Store.update`."""
+        with _TURN:
+            return self._update(resource_id)
+
+    def _update(self, resource_id: str) -> str:
         stamp = self._begin()
         statement = (
             "SELECT pk, version_id, updated, deleted, body FROM resource WHERE tenant=1 AND type=? AND resource_id=?"

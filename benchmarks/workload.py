@@ -15,7 +15,7 @@ from tests.builders import actors, codes, referrals
 
 JsonObject = dict[str, Any]
 SEEDED = 1_000
-_UPDATED = 200
+_UPDATED = SEEDED
 _WRITTEN = 200
 _NOTES = 6
 
