@@ -10,7 +10,7 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,8 @@ from fhir_server.store.unit_of_work import Retryable, WriteConflict
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CONSTRAINT = sqlite3.SQLITE_CONSTRAINT
 _INSTRUCTIONS_BETWEEN_LOOKS = 50_000
+_LONGEST_WITHOUT_PAUSE_SECONDS = 0.02
+_PAUSE_SECONDS = 0.001  # longer than others sleep between two looks
 # A write touches some thirty pages. Moving the log into the file every 1,000 pages, SQLite's default, made writes a
 # quarter slower, and one in a hundred of them four times as long.
 _OPEN = """
@@ -57,12 +59,13 @@ def translated(error: sqlite3.Error) -> Exception:
 class Link:
     """One connection, whose statements each end at the time limit."""
 
-    __slots__ = ("connection", "deadline", "in_use", "timeout_seconds")
+    __slots__ = ("connection", "deadline", "has_unit", "in_use", "timeout_seconds")
 
     def __init__(self, file: str, *, timeout_ms: int, reads_only: bool) -> None:
         self.timeout_seconds = timeout_ms / 1000
         self.deadline = float("inf")
         self.in_use = False
+        self.has_unit = False
         try:
             self.connection = sqlite3.connect(
                 file, isolation_level=None, check_same_thread=False, cached_statements=512, uri=False
@@ -114,39 +117,75 @@ class Link:
         self.connection.close()
 
 
-class Turn:
-    """One writer of this process at a time asks SQLite for the write order; a forked process has a turn of its own.
+class WriteOrder:
+    """The one connection of this process that writes, and the turn to use it.
 
-    Without it all threads would look again and again for what only one of them can have.
+    One connection, because SQLite forgets its cached pages whenever another one has written; one thread at a time,
+    because the others would only ask again and again for what one of them can have. A process that has written for
+    a while without a pause lets those of other processes in. A forked process has a connection of its own.
     """
 
-    __slots__ = ("_lock", "_pid")
+    __slots__ = ("_connect", "_inherited", "_link", "_lock", "_pid", "_since")
 
-    def __init__(self) -> None:
+    def __init__(self, connect: Callable[[], Link]) -> None:
+        self._connect = connect
+        self._inherited: list[Link | None] = []
+        self._link: Link | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._inherited.append(self._link)  # never closed here: that would end the locks of the parent's connection
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        self._link = None
+        self._since = 0.0
 
-    def take(self, timeout_seconds: float) -> threading.Lock:
-        """Wait for the turn; returns the lock to release. Raises Retryable at the time limit."""
+    def enter(self, timeout_seconds: float) -> Link:
+        """Wait for the turn and begin a transaction; raises Retryable at the time limit."""
         if self._pid != os.getpid():
-            self._pid, self._lock = os.getpid(), threading.Lock()
-        lock = self._lock
-        if not lock.acquire(timeout=timeout_seconds):
+            self._begin()
+        if self._lock.acquire(blocking=False):
+            self._since = time.monotonic()  # nobody of this process was before us
+        elif not self._lock.acquire(timeout=timeout_seconds):
             raise Retryable("the database is busy")
-        return lock
+        try:
+            if time.monotonic() - self._since > _LONGEST_WITHOUT_PAUSE_SECONDS:
+                time.sleep(_PAUSE_SECONDS)
+                self._since = time.monotonic()
+            if self._link is None:
+                self._link = self._connect()
+            self._link.begin_immediate()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self._link
+
+    def leave(self, link: Link) -> None:
+        """Undo what was not committed, and let the next one in."""
+        try:
+            if link.connection.in_transaction:
+                link.connection.execute("ROLLBACK")
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        """Close the connection; who writes again gets a new one."""
+        if self._pid == os.getpid():
+            with self._lock:
+                link, self._link = self._link, None
+            if link is not None:
+                link.close()
 
 
 class SqliteDatabase(Compiling):
     """A `Database` in one file."""
 
-    __slots__ = ("_readers", "_timeout_ms", "_turn", "_writers")
+    __slots__ = ("_order", "_readers")
 
     def __init__(self, file: str, *, timeout_ms: int) -> None:
         super().__init__(StatementCache("sqlite"))
-        self._timeout_ms = timeout_ms
-        self._turn = Turn()
         self._readers = ThreadConnections(lambda: Link(file, timeout_ms=timeout_ms, reads_only=True))
-        self._writers = ThreadConnections(lambda: Link(file, timeout_ms=timeout_ms, reads_only=False))
+        self._order = WriteOrder(lambda: Link(file, timeout_ms=timeout_ms, reads_only=False))
 
     def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """See `Rows.rows`."""
@@ -172,48 +211,49 @@ class SqliteDatabase(Compiling):
     @contextmanager
     def unit_of_work(self, *, tenant: int, now: int) -> Iterator["SqliteUnit"]:
         """See `Database.unit_of_work`."""
-        link = self._writers.get()
-        if link.in_use:
+        reader = self._readers.get()
+        if reader.has_unit:
             raise RuntimeError("this thread has an open unit of work")
-        unit = SqliteUnit(self._statements, link, self._turn, tenant=tenant, now=now)
-        link.in_use = True
+        unit = SqliteUnit(self._statements, reader, self._order, tenant=tenant, now=now)
+        reader.has_unit = True
         try:
             yield unit
             unit.commit()
         finally:
-            link.in_use = False
+            reader.has_unit = False
             unit.end()
 
     def close(self) -> None:
         """See `Database.close`."""
         self._readers.close()
-        self._writers.close()
+        self._order.close()
 
 
 class SqliteUnit(CollectingUnit):
     """A `UnitOfWork`: its transaction begins when it enters the write order."""
 
-    __slots__ = ("_began", "_held", "_link", "_turn")
+    __slots__ = ("_link", "_order", "_reader")
 
-    def __init__(self, statements: StatementCache, link: Link, turn: Turn, *, tenant: int, now: int) -> None:
+    def __init__(self, statements: StatementCache, reader: Link, order: WriteOrder, *, tenant: int, now: int) -> None:
         super().__init__(statements, tenant=tenant, now=now)
-        self._link = link
-        self._turn = turn
-        self._held: threading.Lock | None = None
-        self._began = False
+        self._reader = reader
+        self._order = order
+        self._link: Link | None = None
 
     def enter_write_order(self) -> None:
         """See `UnitOfWork.enter_write_order`."""
-        if not self._began:
-            self._held = self._turn.take(self._link.timeout_seconds)
-            self._link.begin_immediate()
-            self._began = True
+        self._entered()
+
+    def _entered(self) -> Link:
+        if self._link is None:
+            self._link = self._order.enter(self._reader.timeout_seconds)
+        return self._link
 
     def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """See `Rows.rows` and `UnitOfWork`."""
-        if sql.writes:
-            self.enter_write_order()
-        return self._link.rows(sql, parameters)
+        """See `Rows.rows` and `UnitOfWork`; inside a snapshot, which would hide what is newer, it enters the order."""
+        if sql.writes or self._reader.in_use:
+            self._entered()
+        return (self._link or self._reader).rows(sql, parameters)
 
     def flush(self) -> int:
         """See `UnitOfWork.flush`."""
@@ -221,15 +261,14 @@ class SqliteUnit(CollectingUnit):
         changes, rows = self._take_collected()
         if not changes and not rows:
             return self._stamp
-        self.enter_write_order()
-        connection = self._link.connection
-        self._link.start_clock()
+        link = self._entered()
+        link.start_clock()
         try:
             if needs_stamp and not self._stamp:
-                self._stamp = take_stamp(connection, self._now)
+                self._stamp = take_stamp(link.connection, self._now)
             if changes:
-                self._stored += write_changes(connection, changes, tenant=self._tenant, stamp=self._stamp)
-            write_rows(connection, rows, self._stamp)
+                self._stored += write_changes(link.connection, changes, tenant=self._tenant, stamp=self._stamp)
+            write_rows(link.connection, rows, self._stamp)
         except sqlite3.Error as error:
             raise translated(error) from error
         return self._stamp
@@ -237,20 +276,15 @@ class SqliteUnit(CollectingUnit):
     def commit(self) -> None:
         """Flush and commit; nothing happens when nothing was written."""
         self.flush()
-        if self._began:
+        if self._link is not None:
             self._link.deadline = float("inf")
             try:
                 self._link.connection.execute("COMMIT")
             except sqlite3.Error as error:
                 raise translated(error) from error
-            self._began = False
 
     def end(self) -> None:
         """Undo what was not committed, and leave the write order."""
-        try:
-            if self._link.connection.in_transaction:
-                self._link.connection.execute("ROLLBACK")
-        finally:
-            if self._held is not None:
-                self._held.release()
-                self._held = None
+        if self._link is not None:
+            link, self._link = self._link, None
+            self._order.leave(link)
