@@ -33,7 +33,7 @@ def load(profiles_folder: Path | None = None, terminology_folder: Path | None = 
     value_sets = _value_sets(terminology / BASE / "required-value-sets.json", built.values())
     sources = ["r4", *lines.read(profiles / "server" / "packages.json")["packages"]]
     parameters = _parameters(profiles, sources, set(numbers))
-    profile = server.load(profiles / "server", parameters)
+    profile = server.load(profiles / "server", parameters, built)
     return Definitions(
         structures=MappingProxyType(built),
         resource_types=MappingProxyType(numbers),

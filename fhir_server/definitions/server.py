@@ -13,6 +13,7 @@ from typing import Any
 from fhir_server.definitions import lines
 from fhir_server.definitions.package import DefinitionsError
 from fhir_server.definitions.registry import WORK_COLUMNS, ResourceProfile, SearchParameter, WorkRow
+from fhir_server.fhir.structures import Structure
 
 INTERACTIONS = frozenset(
     {"read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"}
@@ -20,6 +21,9 @@ INTERACTIONS = frozenset(
 MEMBERS = frozenset({"type", "interactions", "searchIncludes", "searchRevIncludes"})
 
 Parameters = Mapping[str, Mapping[str, SearchParameter]]
+Followed = Mapping[str, list[str]]
+"""The reference parameters of each type that includes can follow."""
+_URIS = frozenset({"canonical", "uri", "url"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,12 @@ class ServerProfile:
     include_aliases: dict[str, str]
 
 
-def load(folder: Path, parameters: Parameters) -> ServerProfile:
+def load(folder: Path, parameters: Parameters, structures: Mapping[str, Structure]) -> ServerProfile:
     """Read and check the folder; raises DefinitionsError."""
+    followed = {
+        name: [code for code, found in sorted(of_type.items()) if _is_followed(found, structures)]
+        for name, of_type in parameters.items()
+    }
     content = lines.read(folder / "resources.json")
     rows = {row["type"]: {**content["defaults"], **row} for row in content["types"]}
     for name in rows:
@@ -40,7 +48,7 @@ def load(folder: Path, parameters: Parameters) -> ServerProfile:
             raise DefinitionsError(f"server/resources.json: type {name} is not defined")
     work_rows = {name: _work_row(name, row, parameters) for name, row in lines.read(folder / "work-rows.json").items()}
     aliases = dict(lines.read(folder / "include-aliases.json"))
-    resources = {name: _profile(name, row, rows.keys(), parameters) for name, row in sorted(rows.items())}
+    resources = {name: _profile(name, row, rows.keys(), parameters, followed) for name, row in sorted(rows.items())}
     includes = {include for profile in resources.values() for include in profile.search_includes}
     for alias, include in aliases.items():
         if include not in includes:
@@ -48,7 +56,9 @@ def load(folder: Path, parameters: Parameters) -> ServerProfile:
     return ServerProfile(resources, work_rows, aliases)
 
 
-def _profile(name: str, row: dict[str, Any], enabled: Any, parameters: Parameters) -> ResourceProfile:
+def _profile(
+    name: str, row: dict[str, Any], enabled: Any, parameters: Parameters, followed: Followed
+) -> ResourceProfile:
     strange = row.keys() - MEMBERS
     if strange:
         raise DefinitionsError(f"server/resources.json: {name}: unknown member {min(strange)}")
@@ -58,22 +68,42 @@ def _profile(name: str, row: dict[str, Any], enabled: Any, parameters: Parameter
     return ResourceProfile(
         type_name=name,
         interactions=tuple(row["interactions"]),
-        search_includes=tuple(row.get("searchIncludes", _includes(name, parameters))),
-        search_rev_includes=tuple(row.get("searchRevIncludes", _rev_includes(name, enabled, parameters))),
+        search_includes=tuple(row.get("searchIncludes", _includes(name, followed))),
+        search_rev_includes=tuple(row.get("searchRevIncludes", _rev_includes(name, enabled, parameters, followed))),
     )
 
 
-def _includes(name: str, parameters: Parameters) -> list[str]:
-    return [f"{name}:{code}" for code, found in sorted(parameters[name].items()) if found.kind == "reference"]
+def _includes(name: str, followed: Followed) -> list[str]:
+    return [f"{name}:{code}" for code in followed[name]]
 
 
-def _rev_includes(name: str, enabled: Any, parameters: Parameters) -> list[str]:
+def _rev_includes(name: str, enabled: Any, parameters: Parameters, followed: Followed) -> list[str]:
     return [
         f"{other}:{code}"
         for other in sorted(enabled)
-        for code, found in sorted(parameters[other].items())
-        if found.kind == "reference" and (not found.targets or name in found.targets)
+        for code in followed[other]
+        if not parameters[other][code].targets or name in parameters[other][code].targets
     ]
+
+
+def _is_followed(parameter: SearchParameter, structures: Mapping[str, Structure]) -> bool:
+    """Whether includes can follow the parameter: one that holds canonicals only names no resource by type and id."""
+    if parameter.kind != "reference":
+        return False
+    return any(_element_types(branch, structures) - _URIS for branch in parameter.expression.split("|"))
+
+
+def _element_types(expression: str, structures: Mapping[str, Structure]) -> set[str]:
+    """The types of the element that a path ends at; of anything but a plain path, that of references."""
+    root, *names = expression.strip().split(".")
+    structure, types = structures.get(root), {"Reference"}
+    for name in names:
+        element = next((e for e in structure.elements if e.name == name), None) if structure is not None else None
+        if element is None:
+            return {"Reference"}
+        types = set(element.types)
+        structure = structures.get(element.content or next(iter(element.types), ""))
+    return types
 
 
 def _work_row(name: str, row: dict[str, str], parameters: Parameters) -> WorkRow:

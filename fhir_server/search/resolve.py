@@ -128,6 +128,9 @@ def _reference_parameter(
         raise BadRequest(
             f"{what}={include.label[:120]}: not a reference parameter of {source[:60]}", code="not-supported"
         )
+    profile = definitions.server.get(source)
+    if profile is not None and f"{source}:{code}" not in profile.search_includes:
+        raise BadRequest(f"{what}={include.label[:120]} is not supported by this server", code="not-supported")
     return parameter
 
 

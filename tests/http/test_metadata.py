@@ -74,3 +74,10 @@ def test_every_claimed_interaction_is_routed(client: Client, statement: dict[str
                 assert answer.status == status, (resource["type"], interaction["code"], answer.text)
     system = {interaction["code"] for interaction in statement["rest"][0]["interaction"]}
     assert system == {"batch", "transaction", "history-system"}
+
+
+def test_an_include_that_leads_nowhere_is_neither_claimed_nor_taken(client: Client, statement: dict[str, Any]) -> None:
+    include = "QuestionnaireResponse:questionnaire"
+    claimed = next(r for r in statement["rest"][0]["resource"] if r["type"] == "QuestionnaireResponse")
+    assert include not in claimed["searchInclude"]
+    assert client.get(f"QuestionnaireResponse?_include={include}").status == 400

@@ -222,3 +222,9 @@ def test_two_parameters_with_one_number_are_refused(profiles: Path) -> None:
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DefinitionsError, match=r"primitives\.json"):
         load(tmp_path, tmp_path)
+
+
+def test_includes_are_offered_only_where_they_lead_to_resources() -> None:
+    offered = load().server["QuestionnaireResponse"].search_includes
+    assert "QuestionnaireResponse:patient" in offered
+    assert "QuestionnaireResponse:questionnaire" not in offered  # a canonical names no resource by type and id
