@@ -67,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--operations", default=list(OPERATIONS), type=lambda text: text.split(","))
     parser.add_argument("--clients", default=[1, 8, 32], type=lambda text: [int(number) for number in text.split(",")])
     parser.add_argument("--seconds", default=5, type=int)
+    parser.add_argument("--patience", default=0, type=int, help="seconds to wait for a quiet machine, a measurement")
     parser.add_argument("--mixed", default=MIXED_REQUESTS, type=int, help="requests before memory is read")
     parser.add_argument("--folder", help="where the database files go, to choose the disk")
     parser.add_argument("--page", type=Path, help="write the figures into this document")
@@ -126,7 +127,12 @@ def _operations(
                 requests = OPERATIONS[operation](workload.Target(running.address, token))
                 file = workload.write(requests, folder / "requests")
                 figures = measuring.measure(
-                    running, file, clients=clients, seconds=asked.seconds, database_pids=database_pids
+                    running,
+                    file,
+                    clients=clients,
+                    seconds=asked.seconds,
+                    database_pids=database_pids,
+                    patience=asked.patience,
                 )
                 row[name] = figures.as_json()
             found.append(row)

@@ -1,6 +1,7 @@
 """CPU time and memory of processes, read from /proc (https://docs.kernel.org/filesystems/proc.html); Linux only."""
 
 import os
+import resource
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,19 @@ def tree(root: int) -> list[Process]:
 def cpu_seconds(pids: Iterable[int]) -> float:
     """CPU time that process trees have used so far."""
     return sum(process.cpu_seconds for pid in pids for process in tree(pid))
+
+
+def machine_cpu_seconds() -> float:
+    """CPU time that anything on this machine has used so far."""
+    user, nice, system, _idle, _waiting, *rest = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    interrupts = sum(int(ticks) for ticks in rest[:2])
+    return (int(user) + int(nice) + int(system) + interrupts) * _TICK_SECONDS
+
+
+def ended_children_cpu_seconds() -> float:
+    """CPU time of the processes that this one has started and waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def memory_bytes(pid: int) -> int:

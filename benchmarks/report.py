@@ -12,7 +12,7 @@ def progress(row: dict[str, Any]) -> str:
     server, floor = row["server"], row["floor"]
     return (
         f"{row['operation']:20} {row['clients']:3} clients  server {server['per_second']:8,.0f}/s"
-        f"  floor {floor['per_second']:8,.0f}/s  {_percent(row)}"
+        f"  floor {floor['per_second']:8,.0f}/s  {_percent(row)}  others {server['others']:.0%} {floor['others']:.0%}"
     )
 
 
@@ -22,6 +22,7 @@ def tables(results: dict[str, Any]) -> str:
     lines += [f"- {name}: {value}" for name, value in (results["machine"] | results["settings"]).items()]
     for found in results["databases"].values():
         lines += ["", f"### {found['version']}", "", *_table(found["figures"]), "", *_start_and_memory(found)]
+        lines.append(_others(found["figures"]))
     return "\n".join(lines) + "\n"
 
 
@@ -54,6 +55,11 @@ def _start_and_memory(found: dict[str, Any]) -> list[str]:
         f"Start to first answer: {found['first answer seconds']:.2f} s (median of three, migrated database).",
         f"Memory of each worker after the mixed requests: {used['server']} MB; floor {used['floor']} MB.",
     ]
+
+
+def _others(rows: list[dict[str, Any]]) -> str:
+    shares = [row[target]["others"] for row in rows for target in ("server", "floor")]
+    return f"Other processes took {sum(shares) / len(shares):.0%} of the machine meanwhile, at most {max(shares):.0%}."
 
 
 def _percent(row: dict[str, Any]) -> str:
