@@ -94,7 +94,7 @@ def create_application(settings: Settings, *, core: Core | None = None) -> Flask
 
 def _checks(core: Core, settings: Settings) -> dict[str, Callable[[], bool]]:
     return {
-        "database": lambda: _answers(core.database) and _is_in_place(settings.database),
+        "database": lambda: _is_in_place(settings.database) and _answers(core.database),
         "audit": lambda: settings.audit_sink == "database" or os.access(settings.journals, os.W_OK),
     }
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 from fhir_server.errors import BadRequest, Unavailable
 from fhir_server.store.collecting import CollectingUnit
@@ -68,7 +69,12 @@ class Link:
         self.has_unit = False
         try:
             self.connection = sqlite3.connect(
-                file, isolation_level=None, check_same_thread=False, cached_statements=512, uri=False
+                # A file that was moved away must be missed, not made anew and empty.
+                f"file:{quote(file)}?mode=rw",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=512,
             )
             self.connection.executescript(_OPEN.format(timeout=timeout_ms))
             self.connection.executescript(_READER if reads_only else _WRITER)
