@@ -68,7 +68,7 @@ def revoke(uow: UnitOfWork, *, name: str, now: int) -> bool:
 
 
 class TokenDirectory:
-    """Bearer texts to principals, each looked up at most once in `cache_microseconds`."""
+    """Bearer texts to principals; none is believed longer than `cache_microseconds`, also by a clock set back."""
 
     __slots__ = ("_cache", "_cache_microseconds", "_database", "_now", "_sql")
 
@@ -77,7 +77,7 @@ class TokenDirectory:
         self._database = database
         self._now = now
         self._cache_microseconds = cache_microseconds
-        self._cache: dict[str, tuple[int, Principal]] = {}
+        self._cache: dict[str, tuple[int, int, Principal]] = {}
         self._sql = database.sql(
             sa.select(t.name, t.organization, t.scope, t.tenant, t.expires, t.revoked).where(
                 t.token_hash == sa.bindparam("token_hash")
@@ -88,8 +88,8 @@ class TokenDirectory:
         """The principal of a bearer token; raises Unauthenticated for the unknown, expired and revoked alike."""
         now = self._now()
         known = self._cache.get(text)
-        if known is not None and now < known[0]:
-            return known[1]
+        if known is not None and known[0] <= now < known[1]:
+            return known[2]
         found = self._database.rows(self._sql, {"token_hash": token_hash(text)})
         if not found or found[0][5] is not None or (found[0][4] is not None and found[0][4] <= now):
             self._cache.pop(text, None)
@@ -102,5 +102,5 @@ class TokenDirectory:
         if len(self._cache) >= _CACHE_LIMIT:
             self._cache.clear()
         until = now + self._cache_microseconds
-        self._cache[text] = (until if expires is None else min(until, expires), principal)
+        self._cache[text] = (now, until if expires is None else min(until, expires), principal)
         return principal

@@ -90,7 +90,7 @@ def raw_body(environ: Environ, settings: Settings) -> bytes:
 def _read_to(stream: Any, limit: int, length: int | None) -> bytes:
     """The stream to its end, or as many bytes as were announced: a connection may break in the middle of a body."""
     pieces, size = [], 0
-    while size != length and (piece := stream.read(_CHUNK if length is None else length - size)):
+    while size != length and (piece := _piece(stream, _CHUNK if length is None else length - size)):
         size += len(piece)
         if size > limit:
             raise _too_large(limit)
@@ -98,6 +98,14 @@ def _read_to(stream: Any, limit: int, length: int | None) -> bytes:
     if length is not None and size < length:
         raise BadRequest("the body ends before its Content-Length", code="incomplete")
     return b"".join(pieces)
+
+
+def _piece(stream: Any, size: int) -> bytes:
+    try:
+        piece: bytes = stream.read(size)
+    except Exception as error:  # each server raises its own when the client goes, or breaks the rules of chunks
+        raise BadRequest("the body could not be read to its end", code="incomplete") from error
+    return piece
 
 
 def _unpacked(raw: bytes, limit: int) -> bytes:

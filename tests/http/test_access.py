@@ -1,7 +1,9 @@
 """Who may come in: bearer tokens, open access, health and metrics."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from fhir_server.access import tokens
 from fhir_server.settings import Settings, SettingsError
 from fhir_server.store.database import open_database
 from tests.http.client import Client
+from tests.http.records import records
 
 PATIENT = {"resourceType": "Patient", "id": "p1"}
 
@@ -93,3 +96,84 @@ def test_links_come_from_the_base_url_whatever_the_host_header_says(client: Clie
     )
     assert "evil" not in answer.headers["Location"]
     assert answer.headers["Location"].startswith(settings.fhir_base)
+
+
+def test_a_token_is_believed_no_longer_than_the_cache_says_nor_past_its_end(database_url: str, tmp_path: Path) -> None:
+    chosen = Settings(
+        database=database_url, access="token", journal_folder=str(tmp_path / "journals"), token_cache_ms=10_000
+    )
+    times = [now()]
+    client = Client(chosen, now=lambda: times[-1])
+    short, long = token(chosen, "read", expires=times[0] + 1_000_000), token(chosen, "read")
+    assert {client.get("Patient/p1", **headers).status for headers in (short, long)} == {404}
+    times.append(times[0] + 1_000_000)
+    assert [client.get("Patient/p1", **headers).status for headers in (short, long)] == [401, 404]
+    database = open_database(chosen.database)
+    with database.unit_of_work(tenant=1, now=now()) as uow:
+        tokens.revoke(uow, name=tokens.token_hash(long["Authorization"].removeprefix("Bearer "))[:12], now=now())
+    database.close()
+    assert client.get("Patient/p1", **long).status == 404
+    for moved in (times[0] + 11_000_000, times[0] - 3_600_000_000):
+        times.append(moved)
+        assert client.get("Patient/p1", **long).status == 401
+    client.close()
+
+
+def test_refusals_for_want_of_a_principal_are_audited_too(client: Client, settings: Settings) -> None:
+    reader = token(settings, "read")
+    name = tokens.token_hash(reader["Authorization"].removeprefix("Bearer "))[:12]
+    client.get("Patient/p1")
+    client.get("Patient?family=x", Authorization="Bearer nobody")
+    client.put("Patient/p1", PATIENT, **reader)
+    client.send("POST", "Patient", "[", headers=reader)
+    client.get("metadata")
+    told = [(r["status"], r["principal"], r["reason"], r["query"]) for r in records(settings)]
+    assert told == [
+        (401, "", "login", ""), (401, "", "login", "family=x"), (403, f"token:{name}", "forbidden", ""),
+        (400, f"token:{name}", "structure", ""), (200, "", "", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_local"),
+    [
+        ({"REMOTE_ADDR": "127.0.0.1"}, True),
+        ({"REMOTE_ADDR": "::1"}, True),
+        ({"REMOTE_ADDR": "10.0.0.7"}, False),
+        ({"REMOTE_ADDR": "nonsense"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "10.0.0.7"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_FORWARDED": "for=10.0.0.7"}, False),
+        ({"REMOTE_ADDR": "10.0.0.7", "HTTP_X_FORWARDED_FOR": "127.0.0.1"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "evil.example", "HTTP_X_FORWARDED_HOST": "evil.example"}, True),
+    ],
+)
+def test_open_access_and_metrics_are_for_this_machine_only(
+    settings: Settings, environ: dict[str, Any], is_local: bool
+) -> None:
+    client = Client(replace(settings, access="open"))
+    assert client.send("GET", "Patient/p1", environ=environ).status == (404 if is_local else 403)
+    assert client.send("GET", "metadata", environ=environ).status == 200
+    metrics = client.send("GET", "/metrics", environ=environ)
+    assert metrics.status == (200 if is_local else 403)
+    assert ("fhir_requests_total" in metrics.text) is is_local
+    client.close()
+
+
+def test_metrics_are_also_for_the_bearer_of_their_token(settings: Settings) -> None:
+    away = {"REMOTE_ADDR": "10.0.0.7"}
+    client = Client(replace(settings, metrics_token="right"))
+    for header, status in (("Bearer right", 200), ("bearer right ", 200), ("Bearer wrong", 403), ("Basic right", 403)):
+        assert client.send("GET", "/metrics", headers={"Authorization": header}, environ=away).status == status
+    assert client.get("Patient/p1", Authorization="Bearer right").status == 401
+    client.close()
+    without = Client(settings)
+    assert without.send("GET", "/metrics", headers={"Authorization": "Bearer "}, environ=away).status == 403
+    without.close()
+
+
+def test_a_configured_proxy_says_who_comes(settings: Settings) -> None:
+    client = Client(replace(settings, trusted_proxies="127.0.0.0/8, 10.9.0.1"))
+    for forwarded, status in (("10.0.0.7", 403), ("127.0.0.1, 10.0.0.7", 403), ("10.0.0.7, 10.9.0.1", 403), ("", 200)):
+        environ = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": forwarded}
+        assert client.send("GET", "/metrics", environ=environ).status == status, forwarded
+    client.close()

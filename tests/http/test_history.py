@@ -81,3 +81,67 @@ def test_a_cursor_of_another_history_is_refused(client: Client) -> None:
     cursor = next(x["url"] for x in page["link"] if x["relation"] == "next").partition("_cursor=")[2]
     assert client.get(f"Patient/_history?_cursor={cursor}").status == 400
     assert client.get(f"Patient/p1/_history?_cursor={cursor[:-2]}xx").status == 400
+
+
+def names(client: Client, path: str) -> list[str]:
+    return [e["fullUrl"].rpartition("/")[2] + e["response"]["etag"] for e in client.get(path).json.get("entry", [])]
+
+
+def test_pages_do_not_split_what_was_committed_together(client: Client) -> None:
+    entries = [
+        {"request": {"method": "PUT", "url": f"Patient/p{n}"}, "resource": {"resourceType": "Patient", "id": f"p{n}"}}
+        for n in range(9)
+    ]
+    for _ in range(2):
+        answer = client.post("", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
+        assert answer.status == 200
+    for count in (1, 4, 9, 18, 19):
+        joined: list[str] = []
+        link = f"Patient/_history?_count={count}"
+        while link:
+            page = client.get(link)
+            joined += [e["fullUrl"].rpartition("/")[2] + e["response"]["etag"] for e in page.json["entry"]]
+            link = next((x["url"] for x in page.json["link"] if x["relation"] == "next"), "")
+        assert len(joined) == len(set(joined)) == 18
+        assert joined == names(client, "Patient/_history")
+
+
+def test_since_counts_the_instant_itself_and_at_what_was_current_then(client: Client) -> None:
+    times = []
+    for method in ("PUT", "PUT", "DELETE", "PUT"):
+        if method == "PUT":
+            put(client, "p1")
+        else:
+            client.delete("Patient/p1")
+        times.append(client.get("Patient/p1/_history?_count=1").json["entry"][0]["response"]["lastModified"])
+    for path in ("Patient/p1/_history", "Patient/_history", "_history"):
+        assert [len(versions(client, f"{path}?_since={time}")) for time in times] == [4, 3, 2, 1], path
+        assert [versions(client, f"{path}?_at={time}") for time in times] == [[f'W/"{n}"'] for n in (1, 2, 3, 4)], path
+        assert versions(client, f"{path}?_at={times[1]}&_since={times[2]}") == [], path
+        assert versions(client, f"{path}?_at=1999") == [], path
+        assert versions(client, f"{path}?_at=2999") == ['W/"4"'], path
+        assert versions(client, f"{path}?_at={times[0][:4]}") == [f'W/"{n}"' for n in (4, 3, 2, 1)], path
+
+
+def test_the_deleted_stay_in_the_history_of_their_type_and_of_the_system(client: Client) -> None:
+    put(client, "p1")
+    client.delete("Patient/p1")
+    for path in ("Patient/_history", "_history"):
+        first, second = client.get(path).json["entry"]
+        assert (first["request"], "resource" in first) == ({"method": "DELETE", "url": "Patient/p1"}, False)
+        assert (second["request"]["method"], second["resource"]["id"]) == ("PUT", "p1")
+
+
+def test_how_a_version_came_about_is_told(client: Client) -> None:
+    made = client.post("Patient", {"resourceType": "Patient"}).json["id"]
+    operations = [{"op": "add", "path": "/active", "value": True}]
+    client.patch(f"Patient/{made}", operations, content_type="application/json-patch+json")
+    requests = [e["request"] for e in client.get(f"Patient/{made}/_history").json["entry"]]
+    assert requests == [{"method": "PATCH", "url": f"Patient/{made}"}, {"method": "POST", "url": "Patient"}]
+
+
+def test_a_resource_that_never_was_has_no_history_whatever_the_window(client: Client) -> None:
+    for query in ("", "?_since=2020-01-01", "?_at=2020-01-01", "?_count=1"):
+        assert client.get(f"Patient/nobody/_history{query}").status == 404, query
+    put(client, "p1")
+    assert client.get("Patient/p1/_history?_since=2999-01-01").status == 200

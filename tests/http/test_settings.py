@@ -62,6 +62,79 @@ def test_integrity_counts_what_the_same_transaction_makes(make: Make) -> None:
     assert answer.status == 200, answer.text
 
 
+def bundle(*entries: tuple[str, str, Any]) -> dict[str, Any]:
+    made = [
+        {"request": {"method": method, "url": url}} | ({} if body is None else {"resource": body})
+        for method, url, body in entries
+    ]
+    return {"resourceType": "Bundle", "type": "transaction", "entry": made}
+
+
+def test_integrity_counts_what_the_same_transaction_deletes_and_rewrites(make: Make) -> None:
+    client = make(reference_integrity=True)
+    task = TASK | {"id": "t1"}
+    free = {k: v for k, v in task.items() if k != "for"}
+    client.put("Patient/p1", PATIENT)
+    client.put("Task/t1", task)
+    gone = ("DELETE", "Patient/p1", None)
+    for refused, status in (
+        (bundle(gone), 409),
+        (bundle(gone, ("PUT", "Task/t1", task)), 422),
+        (bundle(gone, ("POST", "Task", TASK), ("DELETE", "Task/t1", None)), 422),
+    ):
+        assert client.post("", refused).status == status
+    for first in (
+        (gone, ("DELETE", "Task/t1", None)),
+        (("DELETE", "Task/t1", None), gone),
+        (gone, ("PUT", "Task/t1", free)),
+    ):
+        answer = client.post("", bundle(*first))
+        assert answer.status == 200, answer.text
+        assert client.get("Patient/p1").status == 410
+        client.put("Patient/p1", PATIENT)
+        assert client.put("Task/t1", task).status in {200, 201}
+    swap = bundle(("DELETE", "Patient/p1", None), ("PUT", "Patient/p2", PATIENT | {"id": "p2"}),
+                  ("PUT", "Task/t1", task | {"for": {"reference": "Patient/p2"}}))  # fmt: skip
+    assert client.post("", swap).status == 200
+
+
+def test_integrity_on_update_patch_and_delete(make: Make) -> None:
+    client = make(reference_integrity=True)
+    client.put("Patient/p1", PATIENT)
+    client.put("Task/t1", TASK | {"id": "t1"})
+    assert client.put("Task/t1", TASK | {"id": "t1", "status": "requested"}).status == 200
+    lost = [{"op": "replace", "path": "/for/reference", "value": "Patient/p2"}]
+    assert client.patch("Task/t1", lost, content_type="application/json-patch+json").status == 422
+    assert client.delete("Patient/p1").status == 409
+    released = [{"op": "remove", "path": "/for"}]
+    assert client.patch("Task/t1", released, content_type="application/json-patch+json").status == 200
+    assert client.delete("Patient/p1").status == 204
+    assert client.put("Task/t1", TASK | {"id": "t1"}).status == 422
+    own = PATIENT | {"id": "p3", "link": [{"other": {"reference": "Patient/p3"}, "type": "refer"}]}
+    assert client.put("Patient/p3", own).status == 201
+    assert client.delete("Patient/p3").status == 204
+    for free in (
+        "Patient/p1/_history/1",
+        "http://elsewhere.example/fhir/Patient/x",
+        "urn:uuid:11111111-1111-4111-8111-111111111111",
+        "Consent/",
+    ):
+        status = 422 if free.startswith("Patient") else 201
+        assert client.post("Task", TASK | {"for": {"reference": free}}).status == status, free
+
+
+def test_a_second_opinion_is_asked_on_single_writes_only(make: Make) -> None:
+    client = make(second_opinion=True)
+    # Evidence of R4, which the models of R4B do not know.
+    evidence = {"resourceType": "Evidence", "id": "e", "status": "draft",
+                "exposureBackground": {"reference": "EvidenceVariable/v"}}  # fmt: skip
+    contested = PATIENT | {"contained": [evidence], "generalPractitioner": [{"reference": "#e"}]}
+    assert client.put("Patient/p1", contested).status == 400
+    for kind in ("batch", "transaction"):
+        answer = client.post("", bundle(("PUT", "Patient/p1", contested)) | {"type": kind})
+        assert answer.json["entry"][0]["response"]["status"][:3] in {"200", "201"}, answer.text
+
+
 def test_a_second_opinion_can_be_asked_for(make: Make) -> None:
     client = make(second_opinion=True)
     assert client.put("Patient/p1", PATIENT).status == 201
