@@ -7,6 +7,7 @@
 
 import fcntl
 import itertools
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -32,6 +33,19 @@ for name in [name for name in os.environ if name.startswith("FHIR_SERVER_")]:
 
 hypothesis.settings.register_profile("tests", deadline=None, database=None, print_blob=True)
 hypothesis.settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_found() -> Iterator[None]:
+    """What a test does to the logging of its process is undone: the next one may read what is logged."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
+    for handler in [h for h in root.handlers if type(h).__module__.startswith("fhir_server")]:
+        root.removeHandler(handler)
+    for name in [n for n in logging.root.manager.loggerDict if n.startswith("fhir_server")]:
+        logging.getLogger(name).disabled = False
 
 
 @pytest.fixture(scope="session")
