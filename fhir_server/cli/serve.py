@@ -19,6 +19,7 @@ from typing import Any
 import click
 
 from fhir_server.cli import options
+from fhir_server.cli.worker_signals import repeat_signals
 from fhir_server.settings import Settings, as_environment
 
 Application = Callable[..., Any]
@@ -143,7 +144,7 @@ def _serve(settings: Settings, application: Application, background: Any) -> Non
     )
     if background is not None:
         server.on_startup(background.start)
-    server.serve(target_loader=partial(_in_worker, application, os.getpid()), wrap_loader=False)
+    server.serve(target_loader=partial(_in_worker, application, os.getpid(), server), wrap_loader=False)
 
 
 def _address(bind: str) -> tuple[str, int]:
@@ -151,11 +152,13 @@ def _address(bind: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _in_worker(application: Application, parent: int) -> Application:
+def _in_worker(application: Application, parent: int, server: Any) -> Application:
     """The application inside a worker process, which ends when the server is killed (Linux: PR_SET_PDEATHSIG)."""
     if sys.platform == "linux":
         # Not SIGTERM: a worker that is just starting may lose that, and then hold the port for ever.
         ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))
         if os.getppid() != parent:
             os._exit(1)
+    # What was true of the server when this process was forked, or came to this copy of it since.
+    repeat_signals(is_ending=server.interrupt_signal)
     return application
