@@ -15,7 +15,6 @@ from fhir_server.access.policy import OperatorPolicy, Policy
 from fhir_server.access.tokens import TokenDirectory
 from fhir_server.audit.sink import open_sink
 from fhir_server.definitions import Definitions, load
-from fhir_server.errors import Unavailable
 from fhir_server.interactions import rules
 from fhir_server.interactions.context import Core, Kept, Validator, WriteRule
 from fhir_server.interactions.perform import HANDLERS
@@ -94,16 +93,9 @@ def create_application(settings: Settings, *, core: Core | None = None) -> Flask
 
 def _checks(core: Core, settings: Settings) -> dict[str, Callable[[], bool]]:
     return {
-        "database": lambda: _is_in_place(settings.database) and _answers(core.database),
+        "database": lambda: _is_in_place(settings.database) and schema.is_current(core.database),
         "audit": lambda: settings.audit_sink == "database" or os.access(settings.journals, os.W_OK),
     }
-
-
-def _answers(database: Database) -> bool:
-    try:
-        return schema.is_current(database)
-    except Unavailable:
-        return False
 
 
 def _is_in_place(url: str) -> bool:

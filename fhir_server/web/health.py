@@ -10,7 +10,7 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from fhir_server.settings import Settings, proxy_networks
-from fhir_server.telemetry import render_metrics
+from fhir_server.telemetry import logger, render_metrics
 from fhir_server.web.addresses import is_local
 
 
@@ -21,10 +21,18 @@ def live() -> Response:
 
 def ready(checks: Mapping[str, Callable[[], bool]]) -> Response:
     """Every check passes, or 503 with the names of those that do not."""
-    failed = [name for name, check in checks.items() if not check()]
+    failed = [name for name, check in checks.items() if not _passes(name, check)]
     if failed:
         return Response(f"not ready: {', '.join(failed)}\n", status=503, mimetype="text/plain")
     return Response("ready\n", mimetype="text/plain")
+
+
+def _passes(name: str, check: Callable[[], bool]) -> bool:
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001 (whatever it was, the answer is no)
+        logger().warning("check_failed", check=name, error=type(error).__name__)
+        return False
 
 
 def metrics(environ: Mapping[str, Any], settings: Settings) -> Response:
