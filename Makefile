@@ -16,8 +16,9 @@ env: .venv/locked  ## Make .venv with the locked dependencies and this package i
 .venv/locked: requirements.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; say which: make env PYTHON=..."; exit 1; }
 	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@# The lock is complete: without --no-deps, pip would ask for the newest of what a package names with an extra.
 	@echo "Installing the locked dependencies into .venv"
-	@$(PY) -m pip install --quiet --require-hashes --requirement requirements.lock
+	@$(PY) -m pip install --quiet --require-hashes --no-deps --requirement requirements.lock
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
