@@ -27,6 +27,12 @@ class IndexRows:
     """(param, low, high)"""
     uri: list[tuple[int, str]] = field(default_factory=list)
     """(param, value)"""
+    quantity: list[tuple[int, str, str, str]] = field(default_factory=list)
+    """(param, unit or "" for the bare number, low, high)"""
+    composite: list[tuple[int, str, str, str, str, int, str, str]] = field(default_factory=list)
+    """(param, code, system, text, detail, target type number or 0, low, high)"""
+    position: list[tuple[int, float, float, float]] = field(default_factory=list)
+    """(param, x, y, z), on the unit sphere; all 0 for no place"""
 
 
 def bounded(text: str) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     Identity,
     Index,
     Integer,
@@ -87,9 +88,14 @@ RESOURCE_HISTORY = Table(
 )
 
 
-def _index_table(kind: str, *values: Column[Any], narrowing: tuple[str, ...] = ()) -> Table:
-    """Values are searched alone, so (updated, pk) follow them; `narrowing` ones only sieve what the others find."""
-    ordered = [v.name for v in values if v.name not in narrowing]
+def _index_table(
+    kind: str, *values: Column[Any], narrowing: tuple[str, ...] = (), outside: tuple[str, ...] = ()
+) -> Table:
+    """Values are searched alone, so (updated, pk) follow them; `narrowing` ones only sieve what the others find.
+
+    `outside` ones are in no index: a key of a B-tree has room for two long texts, not for four.
+    """
+    ordered = [v.name for v in values if v.name not in {*narrowing, *outside}]
     return Table(
         f"index_{kind}",
         METADATA,
@@ -116,6 +122,22 @@ INDEX_REFERENCE = _index_table(
 INDEX_STRING = _index_table("string", _text("folded"), _text("exact"), narrowing=("exact",))
 INDEX_DATE = _index_table("date", _column("low", BigInteger), _column("high", BigInteger))
 INDEX_URI = _index_table("uri", _text("value"))
+# Numbers are texts that sort like the numbers (`search.numbers`): exact on both databases.
+INDEX_QUANTITY = _index_table("quantity", _text("unit"), _text("low"), _text("high"), narrowing=("high",))
+# One row an element and pair of its values: a token first, then a value of any kind (`search.kinds.composite`).
+INDEX_COMPOSITE = _index_table(
+    "composite",
+    _text("code"),
+    _text("system"),
+    _text("text"),
+    _text("detail"),
+    _column("target_type", SmallInteger),
+    _text("low"),
+    _text("high"),
+    outside=("system", "detail", "target_type", "high"),
+)
+# A place on the unit sphere: distances are those of chords, which need no trigonometry of the database.
+INDEX_POSITION = _index_table("position", *(_column(axis, Double) for axis in ("x", "y", "z")), narrowing=("y", "z"))
 
 INDEX_TABLES = {
     "token": INDEX_TOKEN,
@@ -123,6 +145,9 @@ INDEX_TABLES = {
     "string": INDEX_STRING,
     "date": INDEX_DATE,
     "uri": INDEX_URI,
+    "quantity": INDEX_QUANTITY,
+    "composite": INDEX_COMPOSITE,
+    "position": INDEX_POSITION,
 }
 
 WORK_ITEM = Table(
