@@ -5,6 +5,7 @@ expression, two parameters with one number, a bound value set nobody listed, a t
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -44,6 +45,9 @@ def load(profiles_folder: Path | None = None, terminology_folder: Path | None = 
         server=MappingProxyType(profile.resources),
         work_rows=MappingProxyType(profile.work_rows),
         include_aliases=MappingProxyType(profile.include_aliases),
+        chain_aliases=MappingProxyType(profile.chain_aliases),
+        canonicals=profile.canonicals,
+        hierarchies=MappingProxyType(profile.hierarchies),
         packages=tuple(sources),
     )
 
@@ -106,7 +110,16 @@ def _parameters(profiles: Path, sources: list[str], type_names: set[str]) -> Par
     general = [parameter for name in _ABSTRACT for parameter in found.pop(name).values()]
     result = {name: {p.code: p for p in [_of_type(g, name) for g in general]} | own for name, own in found.items()}
     _check(result)
-    return result
+    return {name: {code: _with_kinds(p, of_type) for code, p in of_type.items()} for name, of_type in result.items()}
+
+
+def _with_kinds(parameter: SearchParameter, of_type: Mapping[str, SearchParameter]) -> SearchParameter:
+    if not parameter.components:
+        return parameter
+    unknown = [code for code, _ in parameter.components if code not in of_type]
+    if unknown:
+        raise DefinitionsError(f"{parameter.url}: component {unknown[0]} is not a parameter of {parameter.type_name}")
+    return replace(parameter, component_kinds=tuple(of_type[code].kind for code, _ in parameter.components))
 
 
 def _parameter(row: dict[str, Any], source: str) -> SearchParameter:

@@ -6,17 +6,20 @@ the truth.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from fhir_server.definitions import Definitions
+from fhir_server.definitions import Definitions, SearchParameter
+from fhir_server.search import measures, pairs
 from fhir_server.search.expressions import Branch
+from fhir_server.search.kinds.token import typed
+from fhir_server.search.units import Units
 from fhir_server.search.values import Targets, fold, range_of, split_canonical
 
 Tail: TypeAlias = tuple[Any, ...]
 """The value columns of an index row, without its parameter."""
 Convert: TypeAlias = Callable[[Any], Iterable[Tail]]
 
-INDEXED_KINDS = ("token", "reference", "string", "date", "uri")
 NO_TOKEN: Tail = ("", "")
 NO_TARGET: Tail = (0, "", "")
 _TEXT_TYPES = frozenset({"string", "markdown", "id", "uri", "url", "canonical", "oid", "uuid"})
@@ -26,19 +29,40 @@ _NAME_PARTS = ("text", "family", "given", "prefix", "suffix")
 _ADDRESS_PARTS = ("text", "line", "city", "district", "state", "postalCode", "country")
 
 
-def converter(kind: str, branch: Branch, definitions: Definitions, targets: Targets) -> Convert | None:
-    """How values of the branch's type become rows of this kind; None when they cannot."""
-    if kind == "token":
-        return _tokens(branch, definitions)
-    if kind == "reference":
-        return _references(branch.type, targets)
-    if kind == "string":
-        return _STRINGS.get(branch.type)
-    if kind == "date":
-        return _dates(branch.type) if branch.type in _DATE_TYPES else None
-    if kind == "uri":
-        return _uris if branch.type in _TEXT_TYPES else None
-    return None
+@dataclass(frozen=True, slots=True)
+class Converters:
+    """Makes the conversions of one server: its definitions, its references, its table of units."""
+
+    definitions: Definitions
+    targets: Targets
+    units: Units
+
+    def of(self, parameter: SearchParameter, branch: Branch) -> Convert | None:
+        """How values of the branch's type become rows of the parameter; None when they cannot."""
+        if parameter.kind == "composite":
+            return pairs.converter(parameter, branch, self.definitions, self.of_kind)
+        return self.of_kind(parameter.kind, branch)
+
+    def of_kind(self, kind: str, branch: Branch) -> Convert | None:
+        """How values of the branch's type become rows of a kind; None when they cannot."""
+        if kind == "token":
+            return _tokens(branch, self.definitions)
+        if kind == "reference":
+            return _references(branch.type, self.targets)
+        if kind == "string":
+            return _STRINGS.get(branch.type)
+        if kind == "date":
+            return _dates(branch.type) if branch.type in _DATE_TYPES else None
+        if kind == "uri":
+            return _uris if branch.type in _TEXT_TYPES else None
+        if kind in {"number", "quantity"}:
+            return measures.converter(branch.type, self.units)
+        return measures.positions if kind == "special" else None
+
+    @staticmethod
+    def of_modifiers(kind: str, type_name: str) -> list[tuple[str, str, Convert]]:
+        """The modifiers that have rows of their own for values of a type: name, table, and how to make the rows."""
+        return _MODIFIERS.get((kind, type_name), [])
 
 
 def _tokens(branch: Branch, definitions: Definitions) -> Convert | None:
@@ -75,7 +99,7 @@ def _coding(value: Any) -> Iterable[Tail]:
 
 def _concept(value: Any) -> Iterable[Tail]:
     coding = value.get("coding") if isinstance(value, dict) else None
-    return [tail for item in coding or () for tail in _coding(item)] or (NO_TOKEN,)
+    return [tail for item in _items(coding) for tail in _coding(item)] or (NO_TOKEN,)
 
 
 def _identifier(value: Any) -> Iterable[Tail]:
@@ -135,11 +159,50 @@ def _dates(type_name: str) -> Convert:
 
 
 def _uris(value: Any) -> Iterable[Tail]:
-    """A versioned canonical is found with its version and without."""
+    """A canonical is found with its version and without, and never needs its fragment."""
     if not isinstance(value, str):
         return ()
     url, version = split_canonical(value)
-    return ((value,), (url,)) if version else ((value,),)
+    return [(text,) for text in dict.fromkeys((value, url, f"{url}|{version}" if version else url))]
+
+
+def _words(value: Any) -> Iterator[Tail]:
+    """What `:text` searches: the words that stand for a code."""
+    if isinstance(value, dict):
+        yield from _string(value.get("text"))
+        for coding in (value, *_items(value.get("coding"))):
+            yield from _string(coding.get("display") if isinstance(coding, dict) else None)
+
+
+def _words_of_type(value: Any) -> Iterable[Tail]:
+    kind = value.get("type") if isinstance(value, dict) else None
+    return _string(kind.get("text")) if isinstance(kind, dict) else ()
+
+
+def _typed_values(value: Any) -> Iterator[Tail]:
+    """What `:of-type` searches: the value of an identifier under each coding of its type."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    for coding in _items(kind.get("coding") if isinstance(kind, dict) else None):
+        if _text(value, "value") and _text(coding, "code"):
+            yield typed(_text(coding, "system"), _text(coding, "code")), _text(value, "value")
+
+
+def _logical(value: Any) -> Iterable[Tail]:
+    """What `:identifier` searches: the identifier that stands for a reference."""
+    identifier = value.get("identifier") if isinstance(value, dict) else None
+    return _identifier(identifier) if isinstance(identifier, dict) else ()
+
+
+_MODIFIERS: Mapping[tuple[str, str], list[tuple[str, str, Convert]]] = {
+    ("token", "CodeableConcept"): [("text", "string", _words)],
+    ("token", "Coding"): [("text", "string", _words)],
+    ("token", "Identifier"): [("text", "string", _words_of_type), ("of-type", "token", _typed_values)],
+    ("reference", "Reference"): [("identifier", "token", _logical)],
+}
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any, name: str) -> str:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from fhir_server.errors import BadRequest, Unavailable
+from fhir_server.errors import BadRequest, TimeLimit, Unavailable
 from fhir_server.store.collecting import CollectingUnit
 from fhir_server.store.connections import ThreadConnections
 from fhir_server.store.sqlite.write import take_stamp, write_changes, write_rows
@@ -51,7 +51,7 @@ def translated(error: sqlite3.Error) -> Exception:
     if code == _CONSTRAINT:
         return WriteConflict("a row with this key exists")
     if code == sqlite3.SQLITE_INTERRUPT:
-        return Unavailable("the database took longer than the time limit; ask for less, or try again")
+        return TimeLimit("the database took longer than the time limit; ask for less, or try again")
     if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
         return Unavailable("the database cannot be read or written at the moment")
     return error
