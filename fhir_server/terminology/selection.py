@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/valueset.html#compositions  A code system that the serve
 whole, but nothing can be taken out of it.
 """
 
-from collections.abc import Set
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 Code = tuple[str, str]
@@ -24,7 +24,7 @@ class Expansion:
         return len(self.codes) + len(self.systems)
 
 
-def joined(codes: Set[Code], systems: Set[str]) -> Expansion:
+def joined(codes: Iterable[Code], systems: Iterable[str]) -> Expansion:
     """Codes and whole systems together; a code of a whole system needs no mention."""
     whole = frozenset(systems)
     return Expansion(_outside(frozenset(codes), whole), whole)
