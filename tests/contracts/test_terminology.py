@@ -201,7 +201,8 @@ def test_other_ways_to_name_a_value_set(world: World, reference: str) -> None:
 @pytest.mark.parametrize(
     "reference",
     [
-        "", "|", "two", "ValueSet/unknown", "CodeSystem/needs", NEEDS, f"{SETS}unknown", f"{SETS}two|2", f"{SETS}tw",
+        "", "|", "two", "ValueSet/unknown", "CodeSystem/needs", NEEDS, f"{SETS}unknown", f"{SETS}two|2",
+        f"{SETS}two|active", f"{SETS}tw",
         "https://other.example.org/fhir/ValueSet/two", "ValueSet/two/_history/1", "ValueSet/two|2", "ValueSet?_id=two",
         "#two", "\0", "x" * 5_000,
     ],
