@@ -1,0 +1,43 @@
+"""`:above` and `:below` of references: https://hl7.org/fhir/R4/search.html#recursive .
+
+Up and down the one parameter of a type that leads to the same type.
+"""
+
+from fhir_server.definitions import SearchParameter
+from tests.oracle.facts import Facts, Record
+from tests.oracle.query import Refused
+
+Names = set[tuple[str, str]]
+
+
+def reach(facts: Facts, type_name: str, resource_id: str, modifier: str, label: str) -> Names:
+    """The resource itself and all above or below it."""
+    parent = _parent_parameter(facts, type_name)
+    if parent is None:
+        raise Refused(f"{label}: {type_name} has no hierarchy")
+    found: Names = {(type_name, resource_id)}
+    while True:
+        more = _above(facts, parent, found) if modifier == "above" else _below(facts, parent, found)
+        if more <= found:
+            return found
+        found |= more
+
+
+def _parent_parameter(facts: Facts, type_name: str) -> SearchParameter | None:
+    own = [p for p in facts.definitions.search_parameters[type_name].values() if p.targets == (type_name,)]
+    named = [p for p in own if p.code in {"partof", "part-of"}]
+    return named[0] if named else own[0] if len(own) == 1 else None
+
+
+def _above(facts: Facts, parent: SearchParameter, found: Names) -> Names:
+    here = [facts.record(*name) for name in found]
+    return {name for record in here if record is not None for name in _parents(facts, parent, record)}
+
+
+def _below(facts: Facts, parent: SearchParameter, found: Names) -> Names:
+    return {r.name for r in facts.of_type(parent.type_name) if found & set(_parents(facts, parent, r))}
+
+
+def _parents(facts: Facts, parent: SearchParameter, record: Record) -> Names:
+    targets = [facts.target_of(node) for node in facts.nodes(record, parent)]
+    return {(t.type_name, t.id) for t in targets if t is not None and t.is_local}
