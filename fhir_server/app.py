@@ -14,11 +14,13 @@ from flask import Flask, request
 from fhir_server.access.policy import OperatorPolicy, Policy
 from fhir_server.access.tokens import TokenDirectory
 from fhir_server.audit.sink import open_sink
-from fhir_server.definitions import Definitions, load
+from fhir_server.definitions import Definitions, load, shipped
 from fhir_server.interactions import rules
 from fhir_server.interactions.context import Core, Kept, Validator, WriteRule
 from fhir_server.interactions.perform import HANDLERS
 from fhir_server.search.extract import Extractor
+from fhir_server.search.searching import searching_of
+from fhir_server.search.units import load_units
 from fhir_server.settings import Settings
 from fhir_server.store import keys, schema
 from fhir_server.store.database import Database, open_database
@@ -58,6 +60,7 @@ def build_core(
 ) -> Core:
     """The core of a process; what is not given is made from the settings."""
     definitions = definitions or load(_folder(settings.profiles_folder), _folder(settings.terminology_folder))
+    units = load_units(_folder(settings.terminology_folder) or shipped("terminology"))
     database = database or open_database(settings.database, timeout_ms=settings.database_timeout_ms)
     return Core(
         settings=settings,
@@ -65,7 +68,8 @@ def build_core(
         database=database,
         policy=policy or OperatorPolicy(),
         validator=validator or StructureValidator(definitions, max_issues=settings.max_issues),
-        extractor=Extractor(definitions, base=settings.fhir_base),
+        extractor=Extractor(definitions, base=settings.fhir_base, units=units),
+        searching=searching_of(definitions, settings, units),
         rules=(*write_rules(settings), *further_rules),
         now=now,
         cursor_key=_cursor_key(settings, database, now),

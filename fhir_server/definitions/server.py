@@ -52,7 +52,8 @@ def load(folder: Path, parameters: Parameters, structures: Mapping[str, Structur
         if name not in parameters:
             raise DefinitionsError(f"server/resources.json: type {name} is not defined")
     work_rows = {
-        name: _work_row(name, row, parameters, structures) for name, row in lines.read(folder / "work-rows.json").items()
+        name: _work_row(name, row, parameters, structures)
+        for name, row in lines.read(folder / "work-rows.json").items()
     }
     aliases = dict(lines.read(folder / "include-aliases.json"))
     resources = {name: _profile(name, row, rows.keys(), parameters, followed) for name, row in sorted(rows.items())}
@@ -142,9 +143,7 @@ def _element_types(expression: str, structures: Mapping[str, Structure]) -> set[
     return types
 
 
-def _work_row(
-    name: str, row: dict[str, str], parameters: Parameters, structures: Mapping[str, Structure]
-) -> WorkRow:
+def _work_row(name: str, row: dict[str, str], parameters: Parameters, structures: Mapping[str, Structure]) -> WorkRow:
     for column, code in row.items():
         if column not in WORK_COLUMNS:
             raise DefinitionsError(f"server/work-rows.json: {name}: there is no column {column}")

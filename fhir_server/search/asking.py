@@ -76,9 +76,7 @@ class Asking:
         self, key: Hashable, build: Callable[[], ClauseElement], parameters: Mapping[str, Any]
     ) -> Sequence[tuple[Any, ...]]:
         """The rows of a statement that depends on the key and the predicate."""
-        return self.rows.rows(
-            self._sql(key, build), {**self.visible.parameters, "tenant": self.tenant, **parameters}
-        )
+        return self.rows.rows(self._sql(key, build), {**self.visible.parameters, "tenant": self.tenant, **parameters})
 
     def _sql(self, key: Hashable, build: Callable[[], ClauseElement]) -> Sql:
         return self.rows.cached_sql(("search", key, self.visible.key), build)

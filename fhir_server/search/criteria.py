@@ -77,9 +77,7 @@ def _reader(
     if kind.name == "reference" and modifier in understanding.definitions.resource_types:
         allowed = {target for p in parameters for target in p.targets}
         if allowed and modifier not in allowed:
-            raise BadRequest(
-                f"{criterion.label[:120]}: expected one of {', '.join(sorted(allowed))}", code="value"
-            )
+            raise BadRequest(f"{criterion.label[:120]}: expected one of {', '.join(sorted(allowed))}", code="value")
         return lambda value, reading, _: (kind.read(value, reading),)
     raise BadRequest(
         f"{criterion.label[:120]}: modifier {modifier[:60]} does not fit this parameter", code="not-supported"
@@ -117,9 +115,7 @@ def _of_parts(text: str, reading: Reading, understanding: Understanding, *, upwa
         raise reading.refusal("a reference with its type, to a resource of this server, as in Type/id")
     name = names[parsed.type_number]
     if name not in understanding.definitions.hierarchies:
-        raise reading.refusal(
-            f"a type with a hierarchy: {', '.join(sorted(understanding.definitions.hierarchies))}"
-        )
+        raise reading.refusal(f"a type with a hierarchy: {', '.join(sorted(understanding.definitions.hierarchies))}")
     found = understanding.held.parts(name, parsed.target_id, upward=upward)
     return [Alternative("type and id", (one, parsed.type_number)) for one in found]
 

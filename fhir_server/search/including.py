@@ -34,7 +34,7 @@ def included(asking: Asking, inclusions: Inclusions, matches: list[Stored]) -> I
     forward = inclusions.forward + inclusions.iterated_forward
     backward = inclusions.backward + inclusions.iterated_backward
     for _ in range(MOST_ROUNDS):
-        new = _step(asking, forward, backward, start=start, seen=seen, limit=most - len(found) + 1)
+        new = _step(asking, forward, backward, start=start, seen=seen, limit=most + 1)
         found.update(new)
         if len(found) > most:
             return Included([found[pk] for pk in sorted(found)][:most], is_cut=True)

@@ -97,7 +97,5 @@ def _parameters(
 def _target(include: Include, understanding: Understanding) -> int:
     numbers = understanding.definitions.resource_types
     if include.target and include.target not in numbers:
-        raise BadRequest(
-            f"_include={include.label[:120]}: {include.target[:60]} is not a resource type", code="value"
-        )
+        raise BadRequest(f"_include={include.label[:120]}: {include.target[:60]} is not a resource type", code="value")
     return numbers.get(include.target, 0)

@@ -55,9 +55,7 @@ class Names:
         Raises BadRequest when it is known, and cannot be followed so.
         """
         if link.type_name and link.type_name not in self.searchable:
-            raise BadRequest(
-                f"{path[:120]}: {link.type_name[:60]} is not a type of this server", code="not-supported"
-            )
+            raise BadRequest(f"{path[:120]}: {link.type_name[:60]} is not a type of this server", code="not-supported")
         starts = [link.type_name] if link.is_reverse else type_names
         found = [p for p in (self.definitions.search_parameter(name, link.code) for name in starts) if p is not None]
         if not found:

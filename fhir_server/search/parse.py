@@ -20,6 +20,7 @@ MAX_VALUES = 500
 MAX_CRITERIA = 50
 MAX_SORT_KEYS = 8
 MAX_INCLUDES = 50
+MAX_SEPARATORS = 200
 
 Pair = tuple[str, str]
 
@@ -55,7 +56,7 @@ class _Draft:
 def parse(scope: Scope, pairs: Sequence[Pair], *, names: Names, limits: Limits, lenient: bool) -> SearchRequest:
     """The request that the pairs make; raises BadRequest."""
     draft = _Draft()
-    type_names = _type_names(scope, pairs, draft)
+    reader = _Reader(names, limits, _type_names(scope, pairs, draft))
     for label, value in pairs:
         _check_text(label, value)
         if not value.replace(",", "") or (label == TYPES and scope.is_open):
@@ -66,11 +67,11 @@ def parse(scope: Scope, pairs: Sequence[Pair], *, names: Names, limits: Limits, 
             if name not in {"_count", "_total", "_summary", "_cursor"}:
                 draft.kept.append((label, value))
         else:
-            _read_criterion(draft, label, value, type_names, names, limits)
+            reader.read(draft, label, value)
     if draft.unknown and not lenient:
         raise BadRequest(issues=draft.unknown)
     _check_limits(draft)
-    return _request(scope, type_names, draft, limits)
+    return _request(scope, reader.type_names, draft, limits)
 
 
 def _type_names(scope: Scope, pairs: Sequence[Pair], draft: _Draft) -> tuple[str, ...]:
@@ -113,22 +114,29 @@ def _check_limits(draft: _Draft) -> None:
             raise TooCostly(f"this search has {number} {what}; at most {limit} are taken in one search")
 
 
-def _read_criterion(
-    draft: _Draft, label: str, value: str, type_names: tuple[str, ...], names: Names, limits: Limits
-) -> None:
-    if label.count(".") + label.count(":") > 200:
-        raise TooCostly("a search parameter's name has more links than any search takes")
-    links, name, modifier = read_label(label)
-    if len(links) > limits.max_chain_links:
-        raise TooCostly(f"{label[:60]}...: at most {limits.max_chain_links} links are taken in one chain")
-    values = tuple(part for part in escapes.split(value, ",") if part)
-    criterion = Criterion(name, modifier, values, links)
-    issue = names.unknown(criterion, type_names)
-    if issue is not None:
-        draft.unknown.append(issue)
-        return
-    draft.criteria.append(criterion)
-    draft.kept.append((criterion.label, ",".join(values)))
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads criteria against the names that the types of a search have."""
+
+    names: Names
+    limits: Limits
+    type_names: tuple[str, ...]
+
+    def read(self, draft: _Draft, label: str, value: str) -> None:
+        """Take one criterion, or note that nobody knows it."""
+        if label.count(".") + label.count(":") > MAX_SEPARATORS:
+            raise TooCostly("a search parameter's name has more links than any search takes")
+        links, name, modifier = read_label(label)
+        if len(links) > self.limits.max_chain_links:
+            raise TooCostly(f"{label[:60]}...: at most {self.limits.max_chain_links} links are taken in one chain")
+        values = tuple(part for part in escapes.split(value, ",") if part)
+        criterion = Criterion(name, modifier, values, links)
+        issue = self.names.unknown(criterion, self.type_names)
+        if issue is not None:
+            draft.unknown.append(issue)
+            return
+        draft.criteria.append(criterion)
+        draft.kept.append((criterion.label, ",".join(values)))
 
 
 def _request(scope: Scope, type_names: tuple[str, ...], draft: _Draft, limits: Limits) -> SearchRequest:

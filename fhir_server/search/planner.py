@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fhir_server.search.kinds import KINDS
-from fhir_server.search.plan import AnyOf, Condition, ConditionShape, Drive, Linked, Node, Search, SearchShape
+from fhir_server.search.plan import AnyOf, Condition, ConditionShape, Drive, Linked, Node, Search, SearchShape, Shape
 from fhir_server.search.sql import conditions
 from fhir_server.search.sql.links import has_keys
 from fhir_server.search.statistics import FEW_ROWS, MANY_ROWS, Statistics
@@ -44,9 +44,7 @@ def drive_of(search: Search, asker: Asker) -> Drive:
         return Drive("ids")
     work = _work_drive(shape)
     candidates = [place for place in range(len(search.conditions)) if _can_walk(search, place)]
-    others = [
-        place for place, node in enumerate(shape.conditions) if place not in candidates and has_keys(node)
-    ]
+    others = [place for place, node in enumerate(shape.conditions) if place not in candidates and has_keys(node)]
     if work is not None and work.places and not _beats_work(shape, work, others):
         return work
     if len(candidates) == 1 and not others and work is None:
@@ -125,8 +123,10 @@ def _work_drive(shape: SearchShape) -> Drive | None:
 
 def _beats_work(shape: SearchShape, work: Drive, others: Sequence[int]) -> bool:
     """Whether another condition may be more selective than the index of work rows: one that is not said of them."""
-    rest = [
-        c for place, c in enumerate(shape.conditions)
-        if place not in work.places and not (isinstance(c, ConditionShape) and (c.work is not None or c.kind == "updated"))
-    ]  # fmt: skip
+    rest = [c for place, c in enumerate(shape.conditions) if place not in work.places and not _is_cheap(c)]
     return bool(rest or others)
+
+
+def _is_cheap(shape: Shape) -> bool:
+    """Whether a condition is read from the work row itself."""
+    return isinstance(shape, ConditionShape) and (shape.work is not None or shape.kind == "updated")

@@ -57,7 +57,9 @@ class _Snapshots(Protocol):
     def snapshot(self) -> AbstractContextManager[Rows]: ...
 
 
-def read_request(scope: Scope, pairs: Sequence[tuple[str, str]], *, searching: Searching, lenient: bool) -> SearchRequest:
+def read_request(
+    scope: Scope, pairs: Sequence[tuple[str, str]], *, searching: Searching, lenient: bool
+) -> SearchRequest:
     """The search that the pairs of a query ask for; raises BadRequest naming what is unknown."""
     settings = searching.settings
     limits = Limits(settings.page_size, settings.max_page_size, settings.max_chain_links)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from fhir_server.definitions import Definitions
+from fhir_server.definitions import Definitions, SearchParameter
 from fhir_server.search.names import Names
 from fhir_server.search.statistics import Statistics
 from fhir_server.search.understanding import Readiness
@@ -20,6 +20,21 @@ class Searching:
     units: Units
     readiness: Readiness
     statistics: Statistics = field(default_factory=Statistics)
+
+
+class AlwaysReady:
+    """For what is searched without index rows from before."""
+
+    def check(self, parameter: SearchParameter) -> None:
+        """See `understanding.Readiness`."""
+
+
+def searching_of(
+    definitions: Definitions, settings: Settings, units: Units, readiness: Readiness | None = None
+) -> Searching:
+    """What the searches of a process share."""
+    names = Names(definitions, searchable(definitions))
+    return Searching(definitions, settings, names, units, readiness or AlwaysReady())
 
 
 def searchable(definitions: Definitions) -> frozenset[str]:

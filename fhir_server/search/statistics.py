@@ -5,6 +5,7 @@ depends on them. They are kept in each process: a wrong one makes a search slowe
 """
 
 from collections.abc import Hashable
+from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select
 
@@ -68,4 +69,3 @@ def _statement(shape: ConditionShape, cap: int) -> Select[Any]:
         .limit(number(cap))
     )
     return select(func.count()).select_from(some.subquery("some"))
-

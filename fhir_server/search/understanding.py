@@ -64,7 +64,7 @@ class Understanding:
         if first.code in OWN:
             return OWN[first.code], ()
         for parameter in parameters:
-            if not is_indexed(parameter, self.definitions):
+            if not is_indexed(parameter):
                 raise BadRequest(
                     f"{first.code}: searching by {first.kind} is not supported by this server", code="not-supported"
                 )

@@ -13,7 +13,9 @@ from fhir_server.store.index_rows import bounded
 MAX_VALUES = 20
 
 
-def work_match(condition: Condition, parameters: Sequence[SearchParameter], definitions: Definitions) -> WorkMatch | None:
+def work_match(
+    condition: Condition, parameters: Sequence[SearchParameter], definitions: Definitions
+) -> WorkMatch | None:
     """The condition as one on a work row of the parameter's type; None when it cannot be said so."""
     column = _column(parameters, definitions)
     if column is None or condition.sense not in {"match", "not"}:

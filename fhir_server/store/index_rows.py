@@ -40,7 +40,9 @@ def bounded(text: str, longest: int = _LONGEST) -> str:
     """The text as indexes hold it: a long one is cut and ends with its hash, since B-trees limit the size of a key."""
     if len(text) <= longest and "\0" not in text:
         return text
-    return f"{text[: longest - 100]}#{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}".replace("\0", "�")
+    return f"{text[: longest - 100]}#{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}".replace(
+        "\0", "�"
+    )
 
 
 def bounded_rows(rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from fhir_server.store.tables import INDEX_DATE
 
 
 def _comparison(prefix: str) -> Callable[[Row, Sequence[Bind]], ColumnElement[bool]]:
-    return lambda row, operands: comparisons(row.c.low, row.c.high, operands)[prefix]
+    return lambda row, operands: comparisons(row.c["low"], row.c["high"], operands)[prefix]
 
 
 DATE = Kind(

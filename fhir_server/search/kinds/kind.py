@@ -21,8 +21,16 @@ class Row(Protocol):
     """A row of an index table, or a part of one: columns by name."""
 
     @property
-    def c(self) -> Any:
+    def c(self) -> "Columns":
         """The columns."""
+        ...
+
+
+class Columns(Protocol):
+    """Columns by name."""
+
+    def __getitem__(self, name: str, /) -> ColumnElement[Any]:
+        """The column of that name."""
         ...
 
 

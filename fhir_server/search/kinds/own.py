@@ -20,7 +20,7 @@ def _read_id(text: str, _: Reading) -> Alternative:
 
 def _comparison(prefix: str) -> Callable[[Row, Sequence[Bind]], ColumnElement[bool]]:
     def clause(row: Row, operands: Sequence[Bind]) -> ColumnElement[bool]:
-        updated, (low, high) = row.c.updated, operands
+        updated, (low, high) = row.c["updated"], operands
         # [updated, updated + 1) against [low, high), written so that an index on `updated` serves.
         return {
             "eq": (updated >= low) & (updated < high),
@@ -44,7 +44,9 @@ ID = Kind(
     modifiers=frozenset({"not"}),
     forms={
         "id": equal("resource_id", is_unique=True),
-        "type and id": Form(2, lambda row, operands: and_(row.c.type == operands[0], row.c.resource_id == operands[1])),
+        "type and id": Form(
+            2, lambda row, operands: and_(row.c["type"] == operands[0], row.c["resource_id"] == operands[1])
+        ),
     },
     read=_read_id,
     rank=0,

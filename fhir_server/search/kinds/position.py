@@ -47,7 +47,7 @@ def read(text: str, reading: Reading) -> Alternative:
     parts = [unescape(part) for part in split(text, "|")]
     if not 2 <= len(parts) <= 4:
         raise reading.refusal(_EXPECTED)
-    written, unit = (parts[2:] + ["", ""])[:2]
+    written, unit = [*parts[2:], "", ""][:2]
     try:
         latitude, longitude = float(parts[0]), float(parts[1])
         distance = float(written) * _km_of(unit, reading) if written else DEFAULT_KM
@@ -70,9 +70,9 @@ def _km_of(unit: str, reading: Reading) -> float:
 
 def _near(row: Row, operands: Sequence[Bind]) -> ColumnElement[bool]:
     west, east, x, y, z, reach = operands
-    dx, dy, dz = row.c.x - x, row.c.y - y, row.c.z - z
-    somewhere = row.c.x * row.c.x + row.c.y * row.c.y + row.c.z * row.c.z > 0.5
-    return and_(row.c.x >= west, row.c.x <= east, dx * dx + dy * dy + dz * dz <= reach, somewhere)
+    dx, dy, dz = row.c["x"] - x, row.c["y"] - y, row.c["z"] - z
+    somewhere = row.c["x"] * row.c["x"] + row.c["y"] * row.c["y"] + row.c["z"] * row.c["z"] > 0.5
+    return and_(row.c["x"] >= west, row.c["x"] <= east, dx * dx + dy * dy + dz * dz <= reach, somewhere)
 
 
 POSITION = Kind(

@@ -16,10 +16,11 @@ from fhir_server.search.kinds.kind import Bind, Form, Kind, Reading, Row
 from fhir_server.search.kinds.prefixes import PREFIXES
 from fhir_server.search.numbers import Number, parse_number, sort_key
 from fhir_server.search.plan import Alternative
-from fhir_server.search.units import UCUM, Units
+from fhir_server.search.units import Units
 from fhir_server.store.index_rows import bounded
 from fhir_server.store.tables import INDEX_QUANTITY
 
+UCUM = "http://unitsofmeasure.org"
 ANY_UNIT = ""
 NO_VALUE = "\x1f"  # the unit of an element without a number: nobody can ask for it
 _UNIT_LENGTH = 150
@@ -97,17 +98,17 @@ def _comparison(prefix: str) -> Callable[[Row, Sequence[Bind]], ColumnElement[bo
         unit, low, high = operands
         # A stored range that lies within another also begins before its end: this bounds the walk through the index.
         found = {
-            "eq": and_(row.c.low >= low, row.c.low < high, row.c.high < high),
-            "ne": not_(and_(row.c.low >= low, row.c.high < high)),
-            "gt": row.c.high > high,
-            "lt": row.c.low < low,
-            "ge": row.c.high >= high,
-            "le": row.c.low <= low,
-            "sa": row.c.low > low,
-            "eb": row.c.high < high,
-            "ap": and_(row.c.low <= high, row.c.high >= low),
+            "eq": and_(row.c["low"] >= low, row.c["low"] < high, row.c["high"] < high),
+            "ne": not_(and_(row.c["low"] >= low, row.c["high"] < high)),
+            "gt": row.c["high"] > high,
+            "lt": row.c["low"] < low,
+            "ge": row.c["high"] >= high,
+            "le": row.c["low"] <= low,
+            "sa": row.c["low"] > low,
+            "eb": row.c["high"] < high,
+            "ap": and_(row.c["low"] <= high, row.c["high"] >= low),
         }[prefix]
-        return and_(row.c.unit == unit, found)
+        return and_(row.c["unit"] == unit, found)
 
     return clause
 

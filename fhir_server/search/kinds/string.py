@@ -34,11 +34,11 @@ def read(text: str, reading: Reading) -> Alternative:
 
 
 def _prefix(row: Row, operands: Sequence[Bind]) -> ColumnElement[bool]:
-    return and_(row.c.folded >= operands[0], row.c.folded < operands[1])
+    return and_(row.c["folded"] >= operands[0], row.c["folded"] < operands[1])
 
 
 def _contains(row: Row, operands: Sequence[Bind]) -> ColumnElement[bool]:
-    return row.c.folded.like(operands[0], escape=_ESCAPE)
+    return row.c["folded"].like(operands[0], escape=_ESCAPE)
 
 
 STRING = Kind(

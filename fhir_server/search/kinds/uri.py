@@ -35,9 +35,7 @@ def above(text: str) -> list[Alternative]:
 
 def _below(row: Row, operands: Sequence[Bind]) -> ColumnElement[bool]:
     uri, start, end = operands
-    return or_(row.c.value == uri, and_(row.c.value >= start, row.c.value < end))
-
-
+    return or_(row.c["value"] == uri, and_(row.c["value"] >= start, row.c["value"] < end))
 
 
 URI = Kind(

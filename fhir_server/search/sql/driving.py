@@ -26,4 +26,5 @@ def drives(left: FromClause, right: FromClause, on: ColumnElement[bool]) -> Driv
 def _crossed(element: Driving, compiler: SQLCompiler, **options: Any) -> str:
     given = {name: value for name, value in options.items() if name not in {"asfrom", "from_linter"}}
     left, right = (compiler.process(side, asfrom=True, **given) for side in (element.left, element.right))
+    assert element.onclause is not None
     return f"{left} CROSS JOIN {right} ON {compiler.process(element.onclause, **given)}"

@@ -56,7 +56,11 @@ def _by_reference(shape: LinkedShape, place: str, at: Probing, visible: Predicat
     else:
         joined = row.join(other, _is_target(row, other))
         here = row.c.pk == at.by.c.pk
-    probe = select(number(1)).select_from(joined).where(here, is_of(row.c.param, shape.numbers), row.c.target_base == text(""))
+    probe = (
+        select(number(1))
+        .select_from(joined)
+        .where(here, is_of(row.c.param, shape.numbers), row.c.target_base == text(""))
+    )
     return probe.where(is_of(other.c.type, shape.type_numbers), tail, shown(other, visible)).exists()
 
 
@@ -64,7 +68,9 @@ def _by_url(shape: LinkedShape, place: str, at: Probing, visible: Predicate) -> 
     """A canonical names its target by the target's `url`."""
     row, other = INDEX_REFERENCE.alias(f"named_{place}"), RESOURCE.alias(f"owner_{place}")
     url = INDEX_URI.alias(f"url_{place}")
-    names = and_(url.c.tenant == bindparam("tenant"), is_of(url.c.param, shape.url_numbers), url.c.value == row.c.target_id)
+    names = and_(
+        url.c.tenant == bindparam("tenant"), is_of(url.c.param, shape.url_numbers), url.c.value == row.c.target_id
+    )
     tail = clause(shape.tail, f"{place}_t", Probing(other, other), visible)
     if shape.is_reverse:
         linked = url.join(row, and_(row.c.tenant == bindparam("tenant"), names, row.c.target_type == number(0)))
@@ -106,10 +112,17 @@ def _linked_keys(shape: LinkedShape, place: str, visible: Predicate) -> Select[A
     about = (is_of(row.c.param, shape.numbers), row.c.target_base == text(""))
     if shape.is_reverse:
         target = RESOURCE.alias(f"target_{place}")
-        way = drives(drives(drives(found, other, other.c.pk == found.c.pk), row, row.c.pk == other.c.pk), target, _is_target(row, target))
+        way = drives(
+            drives(drives(found, other, other.c.pk == found.c.pk), row, row.c.pk == other.c.pk),
+            target,
+            _is_target(row, target),
+        )
         return select(target.c.pk).distinct().select_from(way).where(*seen, *about)
     points = and_(
-        row.c.tenant == bindparam("tenant"), *about, row.c.target_id == other.c.resource_id, row.c.target_type == other.c.type
+        row.c.tenant == bindparam("tenant"),
+        *about,
+        row.c.target_id == other.c.resource_id,
+        row.c.target_type == other.c.type,
     )
     way = drives(drives(found, other, other.c.pk == found.c.pk), row, points)
     return select(row.c.pk).distinct().select_from(way).where(*seen)

@@ -64,7 +64,7 @@ def _walk(way: Way, source: FromClause, at: Probing, first: _Clauses, last: _Cla
     probes = [
         clause(shape, f"c{place}", at, way.visible)
         for place, shape in enumerate(way.shape.conditions)
-        if not (way.drive.how == "work" and is_on_work(shape)) and place != way.drive.place
+        if not (way.drive.how == "work" and _is_on_work(shape)) and place != way.drive.place
     ]
     around = (at.by.c.tenant == bindparam("tenant"), *first, *probes, *last, shown(at.resource, way.visible))
     return Walk(source, at.by, at.resource, around)
@@ -116,14 +116,14 @@ def _by_work(way: Way) -> list[Walk]:
         first += [
             conditions.on_work(shape, f"c{place}", work)
             for place, shape in enumerate(shapes)
-            if place not in way.drive.places and is_on_work(shape)
+            if isinstance(shape, ConditionShape) and shape.work is not None and place not in way.drive.places
         ]
         source = work.join(resource, resource.c.pk == work.c.pk)
         walks.append(_walk(way, source, Probing(work, resource), first, []))
     return walks
 
 
-def is_on_work(shape: object) -> bool:
+def _is_on_work(shape: object) -> bool:
     """Whether a condition can be said of a work row."""
     return isinstance(shape, ConditionShape) and shape.work is not None
 
