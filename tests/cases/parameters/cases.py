@@ -5,7 +5,7 @@ one case; a parameter that none can be built for is an error here, not an omissi
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from fhir_server.definitions import Definitions, SearchParameter
@@ -36,7 +36,7 @@ class Case:
 
     `is_unique`: the finding search finds nothing else of the case's type. `is_required`: the minimal resource has a
     value as well. `others`: resources that the finding search must not find. A case of an element that is there
-    but has nothing to search for has neither `finding` nor `not_finding`.
+    but has nothing to search for has neither `finding` nor `not_finding`. `type`: of the value, "" for a composite.
     """
 
     parameter: SearchParameter
@@ -48,6 +48,7 @@ class Case:
     is_unique: bool
     is_required: bool
     others: tuple[JsonObject, ...] = ()
+    type: str = ""
 
 
 def query(type_name: str, label: str, value: str) -> str:
@@ -86,7 +87,8 @@ def simple_cases(parameter: SearchParameter, numbers: Iterator[int], definitions
             sample = sample_at(parameter, route, ordinal, definitions)
             value = sample.value if sample else _unsearchable(route, definitions)
             insert(resource, route, value, definitions)
-        yield finished(parameter, str(route), resource, sample, is_required=is_required)
+        made = finished(parameter, str(route), resource, sample, is_required=is_required)
+        yield replace(made, type=route.type)
 
 
 def finished(

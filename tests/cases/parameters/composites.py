@@ -55,9 +55,7 @@ def _case(
     def built(suffix: str, values: list[Sample]) -> JsonObject:
         resource = minimal(parameter.type_name, name + suffix, definitions)
         for (_, route), sample in zip(parts, values, strict=True):
-            insert(
-                resource, replace(route, root=whole.root, steps=whole.steps + route.steps), sample.value, definitions
-            )
+            insert(resource, replace(whole, steps=whole.steps + route.steps), sample.value, definitions)
         return resource
 
     crossed: tuple[JsonObject, ...] = ()

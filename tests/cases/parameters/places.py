@@ -26,7 +26,9 @@ def own_id(resource_id: str) -> Sample:
 def last_updated() -> Sample:
     """The time at which the resource was written."""
     probes = (
-        *yes("2023", "ne2022", "gt2022", "lt2024", "ge2023", "le2023", "sa2022", "eb2024", "ap2023", f"sa{NOON}"),
-        *no("2022", "ne2023", "gt2023", "lt2023", "ge2024", "le2022", "sa2023", "eb2023", "ap1900", f"eb{NOON}"),
+        *yes("2023", "ne2022", "gt2022", "lt2024", "ge2023", "le2023", "sa2022", "eb2024", "ap2023"),
+        *yes(f"sa{NOON}", "sa2023-11-13", "ge2023-11-14"),
+        *no("2022", "ne2023", "gt2023", "lt2023", "ge2024", "le2022", "sa2023", "eb2023", "ap1900"),
+        *no(f"eb{NOON}", "le2023-11-13", "eb2023-11-14"),
     )
     return Sample("", f"gt{NOON}", f"lt{NOON}", probes, is_unique=False)
