@@ -1,5 +1,7 @@
 """Samples of places, and of what the server itself says about a resource: https://hl7.org/fhir/R4/search.html#all."""
 
+from decimal import Decimal
+
 from tests.cases.parameters.samples import Place, Sample, no, yes
 
 NOON = "2023-11-14T12:00:00Z"
@@ -14,7 +16,8 @@ def near(place: Place) -> Sample | None:
         *yes("36.15|-95.99", "36.15|-95.99|0.1|km", "36.15|-95.99|100|m", "36.2|-95.99|6|km", "36.2|-95.99|4|mi"),
         *no("36.2|-95.99|5|km", "36.2|-95.99|3|mi", "36.2|-95.99|5000|m", "-36.15|95.99|100|km", "37.15|-95.99"),
     )
-    return Sample({"latitude": 36.15, "longitude": -95.99}, "36.15|-95.99|1|km", "40.71|-74.01|1|km", probes)
+    value = {"latitude": Decimal("36.15"), "longitude": Decimal("-95.99")}
+    return Sample(value, "36.15|-95.99|1|km", "40.71|-74.01|1|km", probes)
 
 
 def own_id(resource_id: str) -> Sample:
