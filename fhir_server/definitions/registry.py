@@ -92,8 +92,8 @@ class WorkRow:
 class Definitions:
     """All registries. `structures` holds every type and nested element by name ("Task", "Task.input", "HumanName").
 
-    `chain_aliases` are parameters that stand for the end of a chain; `canonicals` those (type, code) whose references
-    name their target by its `url`; `hierarchies` the parameter by which resources of a type are parts of one another.
+    `chain_aliases` are parameters that stand for the end of a chain; `canonicals` those (type, code) whose values
+    name something by its `url`; `hierarchies` the parameter by which resources of a type are parts of one another.
     """
 
     structures: Mapping[str, Structure]

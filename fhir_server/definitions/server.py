@@ -83,13 +83,13 @@ def _hierarchies(folder: Path, parameters: Parameters) -> dict[str, str]:
 def _canonicals(
     enabled: Iterable[str], parameters: Parameters, structures: Mapping[str, Structure]
 ) -> frozenset[tuple[str, str]]:
-    """The reference parameters that hold the URLs by which their targets are known."""
+    """The parameters that hold the URLs by which definitions are known."""
     return frozenset(
         (name, code)
         for name in enabled
         for code, found in parameters[name].items()
-        if found.kind == "reference"
-        and any("canonical" in _element_types(branch, structures) for branch in found.expression.split("|"))
+        if found.kind in {"reference", "uri"}
+        and any("canonical" in element_types(branch, structures) for branch in found.expression.split("|"))
     )
 
 
@@ -127,10 +127,10 @@ def _is_followed(parameter: SearchParameter, structures: Mapping[str, Structure]
     """Whether includes can follow the parameter: one that holds canonicals only names no resource by type and id."""
     if parameter.kind != "reference":
         return False
-    return any(_element_types(branch, structures) - _URIS for branch in parameter.expression.split("|"))
+    return any(element_types(branch, structures) - _URIS for branch in parameter.expression.split("|"))
 
 
-def _element_types(expression: str, structures: Mapping[str, Structure]) -> set[str]:
+def element_types(expression: str, structures: Mapping[str, Structure]) -> set[str]:
     """The types of the element that a path ends at; of anything but a plain path, that of references."""
     root, *names = expression.strip().split(".")
     structure, types = structures.get(root), {"Reference"}

@@ -14,7 +14,7 @@ from fhir_server.search import measures, pairs
 from fhir_server.search.expressions import Branch
 from fhir_server.search.kinds.token import typed
 from fhir_server.search.units import Units
-from fhir_server.search.values import Targets, fold, range_of, split_canonical
+from fhir_server.search.values import NO_TIME, Targets, fold, range_of, split_canonical
 
 Tail: TypeAlias = tuple[Any, ...]
 """The value columns of an index row, without its parameter."""
@@ -22,6 +22,16 @@ Convert: TypeAlias = Callable[[Any], Iterable[Tail]]
 
 NO_TOKEN: Tail = ("", "")
 NO_TARGET: Tail = (0, "", "")
+NOTHING: Mapping[str, Tail] = {
+    "token": NO_TOKEN, "reference": NO_TARGET, "string": ("", ""), "date": NO_TIME, "uri": ("",),
+    "quantity": measures.NOTHING, "position": measures.NO_PLACE,
+}  # fmt: skip
+"""By table: the row of an element that is there and cannot be searched, which only `:missing` finds."""
+TABLE_OF = {
+    "token": "token", "reference": "reference", "string": "string", "date": "date", "uri": "uri", "number": "quantity",
+    "quantity": "quantity", "composite": "composite", "special": "position",
+}  # fmt: skip
+"""The index table of each kind of parameter."""
 _TEXT_TYPES = frozenset({"string", "markdown", "id", "uri", "url", "canonical", "oid", "uuid"})
 _SCALAR_TYPES = frozenset({"boolean", "integer", "positiveInt", "unsignedInt", "date", "dateTime", "instant"})
 _DATE_TYPES = frozenset({"date", "dateTime", "instant", "Period", "Timing"})
@@ -38,13 +48,17 @@ class Converters:
     units: Units
 
     def of(self, parameter: SearchParameter, branch: Branch) -> Convert | None:
-        """How values of the branch's type become rows of the parameter; None when they cannot."""
+        """How values of the branch's type become rows of the parameter; None for composites that cannot be searched."""
         if parameter.kind == "composite":
             return pairs.converter(parameter, branch, self.definitions, self.of_kind)
-        return self.of_kind(parameter.kind, branch)
+        convert = self.of_kind(parameter.kind, branch)
+        nothing = (NOTHING[TABLE_OF[parameter.kind]],)
+        return (lambda value: tuple(convert(value)) or nothing) if convert is not None else (lambda _: nothing)
 
     def of_kind(self, kind: str, branch: Branch) -> Convert | None:
         """How values of the branch's type become rows of a kind; None when they cannot."""
+        if branch.type == "Extension":
+            return self._of_extension(kind)
         if kind == "token":
             return _tokens(branch, self.definitions)
         if kind == "reference":
@@ -59,10 +73,31 @@ class Converters:
             return measures.converter(branch.type, self.units)
         return measures.positions if kind == "special" else None
 
+    def _of_extension(self, kind: str) -> Convert:
+        """An extension stands for its value."""
+        structure = self.definitions.structures["Extension"]
+        values = [p for p in structure.properties.values() if p.element.name == "value"]
+        known = {p.name: self.of_kind(kind, Branch((), p.structure or p.type, p.element)) for p in values}
+
+        def convert(extension: Any) -> Iterator[Tail]:
+            for name, value in extension.items() if isinstance(extension, dict) else ():
+                inner = known.get(name)
+                if inner is not None:
+                    yield from inner(value)
+
+        return convert
+
     @staticmethod
     def of_modifiers(kind: str, type_name: str) -> list[tuple[str, str, Convert]]:
         """The modifiers that have rows of their own for values of a type: name, table, and how to make the rows."""
-        return _MODIFIERS.get((kind, type_name), [])
+        if type_name != "Extension":
+            return _MODIFIERS.get((kind, type_name), [])
+        return [
+            (modifier, table, _of_value(name, convert))
+            for (known, name), found in _MODIFIERS.items()
+            for modifier, table, convert in found
+            if known == kind
+        ]
 
 
 def _tokens(branch: Branch, definitions: Definitions) -> Convert | None:
@@ -199,6 +234,12 @@ _MODIFIERS: Mapping[tuple[str, str], list[tuple[str, str, Convert]]] = {
     ("token", "Identifier"): [("text", "string", _words_of_type), ("of-type", "token", _typed_values)],
     ("reference", "Reference"): [("identifier", "token", _logical)],
 }
+
+
+def _of_value(type_name: str, convert: Convert) -> Convert:
+    """The same of an extension whose value has the type."""
+    member = f"value{type_name}"
+    return lambda extension: convert(extension[member]) if isinstance(extension, dict) and member in extension else ()
 
 
 def _items(value: Any) -> list[Any]:

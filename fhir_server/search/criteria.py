@@ -37,7 +37,8 @@ def condition(criterion: Criterion, parameters: Sequence[SearchParameter], under
         targets=understanding.targets,
         now=understanding.now,
         units=understanding.units,
-        parts=_parts(parameters[0], understanding),
+        parts=tuple(KINDS[name] for name in parameters[0].component_kinds),
+        is_canonical=any((p.type_name, p.code) in understanding.definitions.canonicals for p in parameters),
     )
     if (kind.name, criterion.modifier) in _OTHER_ROWS:
         kind, read_one = _OTHER_ROWS[kind.name, criterion.modifier]
@@ -57,12 +58,6 @@ def _is_true(criterion: Criterion) -> bool:
     if len(criterion.values) != 1 or criterion.values[0] not in {"true", "false"}:
         raise BadRequest(f"{criterion.label[:120]}: expected true or false", code="value")
     return criterion.values[0] == "true"
-
-
-def _parts(parameter: SearchParameter, understanding: Understanding) -> tuple[Kind, ...]:
-    codes = (code for code, _ in parameter.components)
-    found = (understanding.definitions.search_parameter(parameter.type_name, code) for code in codes)
-    return tuple(KINDS[p.kind] for p in found if p is not None)
 
 
 def _reader(

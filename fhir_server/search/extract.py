@@ -10,7 +10,7 @@ from typing import Any
 
 from fhir_server.definitions import Definitions, SearchParameter
 from fhir_server.fhir.json import JsonObject
-from fhir_server.search.converters import Convert, Converters, Tail
+from fhir_server.search.converters import TABLE_OF, Convert, Converters, Tail
 from fhir_server.search.expressions import Branch, Step, Truth, Where, compile_expression
 from fhir_server.search.kinds import OWN
 from fhir_server.search.kinds.composite import arrangement
@@ -21,13 +21,6 @@ from fhir_server.store.unit_of_work import IndexRows, Work
 
 ON_RESOURCE = frozenset(OWN)
 """Parameters that need no index rows: their value is a column of the resource."""
-
-
-TABLE_OF = {
-    "token": "token", "reference": "reference", "string": "string", "date": "date", "uri": "uri", "number": "quantity",
-    "quantity": "quantity", "composite": "composite", "special": "position",
-}  # fmt: skip
-"""The index table of each kind of parameter."""
 
 
 def is_indexed(parameter: SearchParameter) -> bool:

@@ -19,7 +19,10 @@ Row: TypeAlias = tuple[Any, ...]
 _QUANTITIES = frozenset({"Quantity", "Age", "Count", "Distance", "Duration", "MoneyQuantity", "SimpleQuantity"})
 _NUMBERS = frozenset({"integer", "decimal", "positiveInt", "unsignedInt"})
 _CURRENCIES = "urn:iso:std:iso:4217"
-_NOTHING: Row = (NO_VALUE, "", "")
+NOTHING: Row = (NO_VALUE, "", "")
+"""The row of an element without a number, which no search finds."""
+NO_PLACE: Row = tuple(NOWHERE)
+"""The row of a position that is none."""
 _PLAIN = Unit(ANY_UNIT, lambda value: value)
 
 
@@ -41,7 +44,7 @@ def _quantity(value: Any, units: Units) -> list[Row]:
         return []
     number, comparator = _decimal(value.get("value")), value.get("comparator")
     if number is None:
-        return [_NOTHING]
+        return [NOTHING]
     rows = []
     for unit in _units_of(value, units):
         found = unit.convert(number)
@@ -68,7 +71,7 @@ def _range(value: Any, units: Units) -> list[Row]:
     ends = [value.get(name) for name in ("low", "high")]
     low, high = (_decimal(end.get("value")) if isinstance(end, dict) else None for end in ends)
     unit = next((end for end in ends if isinstance(end, dict) and _decimal(end.get("value")) is not None), {})
-    return _rows(list(_units_of(unit, units)), low, high) if unit else [_NOTHING]
+    return _rows(list(_units_of(unit, units)), low, high) if unit else [NOTHING]
 
 
 def _samples(value: Any, units: Units) -> list[Row]:
@@ -81,14 +84,14 @@ def _samples(value: Any, units: Units) -> list[Row]:
     scale = Decimal(1) if factor is None else factor
     samples = [origin + sample * scale for sample in found if sample is not None and origin is not None]
     if not samples:
-        return [_NOTHING]
+        return [NOTHING]
     return _rows(list(_units_of(value["origin"], units)), min(samples), max(samples))
 
 
 def _rows(units: list[Unit], low: Any, high: Any) -> list[Row]:
     least, most = _decimal(low), _decimal(high)
     if least is None and most is None:
-        return [_NOTHING]
+        return [NOTHING]
     return [
         (
             unit.key,
@@ -111,7 +114,7 @@ def positions(value: Any) -> list[Row]:
         return []
     latitude, longitude = (_decimal(value.get(name)) for name in ("latitude", "longitude"))
     if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
-        return [tuple(NOWHERE)]
+        return [NO_PLACE]
     return [tuple(point(float(latitude), float(longitude)))]
 
 

@@ -18,7 +18,7 @@ def work_match(
 ) -> WorkMatch | None:
     """The condition as one on a work row of the parameter's type; None when it cannot be said so."""
     column = _column(parameters, definitions)
-    if column is None or condition.sense not in {"match", "not"}:
+    if column is None or condition.numbers != (parameters[0].number,) or condition.sense not in {"match", "not"}:
         return None
     values: list[str] = []
     for alternative in condition.alternatives:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement
 
 from fhir_server.search.kinds.kind import Bind, Form, Kind, Row
 from fhir_server.search.kinds.prefixes import PREFIXES, comparisons, read
+from fhir_server.search.values import FAR_FUTURE
 from fhir_server.store.tables import INDEX_DATE
 
 
@@ -24,4 +25,5 @@ DATE = Kind(
     forms={prefix: Form(2, _comparison(prefix)) for prefix in PREFIXES},
     read=read,
     rank=5,
+    sort_below=FAR_FUTURE,
 )

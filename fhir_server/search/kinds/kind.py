@@ -38,7 +38,8 @@ class Columns(Protocol):
 class Reading:
     """What a value may be read against: the criterion it stands in, the clock, references, units.
 
-    `parts` are the kinds of a composite's components, in the order of its values.
+    `parts` are the kinds of a composite's components, in the order of its values; `is_canonical`, that values are URLs
+    by which definitions are known.
     """
 
     label: str
@@ -47,6 +48,7 @@ class Reading:
     now: int
     units: Units
     parts: "tuple[Kind, ...]" = ()
+    is_canonical: bool = False
 
     def refusal(self, expected: str) -> BadRequest:
         """A value that does not fit; never says the value."""
@@ -87,9 +89,10 @@ def equal(*columns: str, is_unique: bool = False, **fixed: str) -> Form:
 class Kind:
     """A kind of parameter; `sort_column` is what its values are ordered by; table None: columns of the resource.
 
-    `sort_fixed`: of several rows of one value those with these texts are ordered by. `rank` says how few resources one
-    of its values usually selects, the lowest the fewest; `has_empty_rows`, that elements without a searchable value
-    leave a row with an empty `sort_column`. An empty `sort_column` means that nothing can be ordered by it.
+    `sort_fixed`: of several rows of one value those with these texts are ordered by; `sort_below`: those less than
+    that. `rank` says how few resources one of its values usually selects, the lowest the fewest; `has_empty_rows`, that
+    elements without a searchable value leave a row whose `sort_column` is the empty text. An empty `sort_column` means
+    that nothing can be ordered by it.
     """
 
     name: str
@@ -101,3 +104,4 @@ class Kind:
     rank: int
     has_empty_rows: bool = False
     sort_fixed: Mapping[str, str] = field(default_factory=dict)
+    sort_below: int | None = None

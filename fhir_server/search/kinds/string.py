@@ -53,4 +53,5 @@ STRING = Kind(
     },
     read=read,
     rank=2,
+    has_empty_rows=True,
 )

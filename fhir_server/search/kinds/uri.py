@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, or_
 from fhir_server.search.escapes import unescape
 from fhir_server.search.kinds.kind import Bind, Form, Kind, Reading, Row, equal
 from fhir_server.search.plan import Alternative
+from fhir_server.search.values import split_canonical
 from fhir_server.store.index_rows import KEPT, bounded
 from fhir_server.store.tables import INDEX_URI
 
@@ -18,6 +19,9 @@ from fhir_server.store.tables import INDEX_URI
 def read(text: str, reading: Reading) -> Alternative:
     """One URI, or with `:below` one and all that continues it after a slash."""
     uri = unescape(text)
+    if reading.is_canonical:
+        url, version = split_canonical(uri)
+        uri = f"{url}|{version}" if version else url
     if reading.modifier != "below":
         return Alternative("value", (bounded(uri),))
     start = uri if uri.endswith("/") else f"{uri}/"
@@ -46,4 +50,5 @@ URI = Kind(
     forms={"value": equal("value", is_unique=True), "below": Form(3, _below)},
     read=read,
     rank=4,
+    has_empty_rows=True,
 )

@@ -112,6 +112,8 @@ def _value(key: OrderKey, by: FromClause, resource: FromClause) -> ColumnElement
     first = func.max(column) if key.descending else func.min(column)
     found = select(first).select_from(row).where(row.c.pk == by.c.pk, is_of(row.c.param, key.numbers))
     found = found.where(*(row.c[name] == text(value) for name, value in kind.sort_fixed.items()))
+    if kind.sort_below is not None:
+        found = found.where(column < number(kind.sort_below))
     if kind.has_empty_rows:
         found = found.where(column != "")
     return found.scalar_subquery()
