@@ -1,7 +1,7 @@
 """The floor of searches: a bare Flask route that runs SQL by hand and joins the stored bodies to a page.
 
 The same WSGI server, workers and threads as the server, on the same database. It keeps its audit record as the server
-does, a line in a journal that names what was disclosed. Its page has as many bytes: `pad` says how long its one link is.
+does, a line in a journal that names what was disclosed. Its page has as many bytes: its one link is `pad` long.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from flask import Flask, Response, request
 
 from benchmarks.floor import Journal, serve
 from benchmarks.floor_sqlite import connected
-from benchmarks.floor_statements import Statement, numbered, statements
+from benchmarks.floor_statements import NUMBERS, Statement, numbered, statements
 
 PAGE = 20
 _HEADERS = {
@@ -60,7 +60,7 @@ class SqliteStore:
 
     def rows(self, name: str, values: Values) -> list[Row]:
         """See `Store.rows`."""
-        given = {n: int(v) if v.lstrip("-").isdigit() else v for n, v in values.items()}
+        given = {name: int(text) if name in NUMBERS else text for name, text in values.items()}
         found: sqlite3.Cursor = self._connection.execute(self._known[name].text, given)
         return found.fetchall()
 

@@ -11,10 +11,15 @@ from fhir_server.definitions.registry import parameter_number
 
 _LIMIT = 21
 _FOUND = "r.resource_id, CAST(r.version_id AS TEXT), r.body"
-_NUMBERS = frozenset({"updated", "pk", "low", "high"})
+NUMBERS = frozenset({"updated", "pk", "low", "high"})
 _NEWEST = f"ORDER BY w.updated DESC, w.pk DESC LIMIT {_LIMIT}"
 _WALK = "FROM work_item w JOIN resource r ON r.pk = w.pk WHERE w.tenant = 1 AND w.type = {Task}"
 _OWNED = "w.tenant = 1 AND w.type = {Task} AND w.owner = 'Organization/' || :owner"
+# The work row has an owner's Tasks in the order of time for each status only; the index row has them all.
+_OWNED_IN_ORDER = (
+    "FROM index_reference w JOIN resource r ON r.pk = w.pk WHERE w.tenant = 1 AND w.param = {Task.owner} "
+    "AND w.target_id = :owner AND w.target_type = {Organization} AND w.target_base = ''"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,14 @@ class Statement:
 def _ordered_by_key(inner: str) -> str:
     """The bodies of a page whose keys are chosen and ordered by `inner`, as (pk, updated)."""
     return (
-        f"SELECT {_FOUND} FROM ({inner} ORDER BY updated DESC, pk DESC LIMIT {_LIMIT}) w "
+        f"SELECT {_FOUND} FROM (SELECT pk, updated FROM ({inner}) k ORDER BY updated DESC, pk DESC LIMIT {_LIMIT}) w "
         "JOIN resource r ON r.pk = w.pk ORDER BY w.updated DESC, w.pk DESC"
     )
 
 
-_WORKLIST = f"SELECT w.pk, w.updated, w.focus, w.patient FROM work_item w WHERE {_OWNED} AND w.status = :status {_NEWEST}"
+_WORKLIST = (
+    f"SELECT w.pk, w.updated, w.focus, w.patient FROM work_item w WHERE {_OWNED} AND w.status = :status {_NEWEST}"
+)
 _STATEMENTS = {
     "worklist": Statement(
         f"SELECT {_FOUND} {_WALK} AND w.owner = 'Organization/' || :owner AND w.status = :status {_NEWEST}"
@@ -44,18 +51,17 @@ _STATEMENTS = {
     "chain-identifier": Statement(
         _ordered_by_key(
             "SELECT s.pk, s.updated FROM index_token t JOIN resource p ON p.pk = t.pk "
-            "JOIN work_item s ON s.tenant = 1 AND s.type = {ServiceRequest} AND s.patient = 'Patient/' || p.resource_id "
-            "WHERE t.tenant = 1 AND t.param = {Patient.identifier} AND t.code = :code AND t.system = :system"
+            "JOIN work_item s ON s.tenant = 1 AND s.type = {ServiceRequest} "
+            "AND s.patient = 'Patient/' || p.resource_id WHERE t.tenant = 1 AND t.param = {Patient.identifier} "
+            "AND t.code = :code AND t.system = :system"
         ),
         "ServiceRequest",
     ),
     "chain-category": Statement(
-        _ordered_by_key(
-            f"SELECT w.pk, w.updated FROM work_item w WHERE {_OWNED} AND EXISTS (SELECT 1 FROM resource s "
-            "JOIN index_token t ON t.pk = s.pk AND t.param = {ServiceRequest.category} AND t.code = :code "
-            "AND t.system = :system WHERE s.tenant = 1 AND s.type = {ServiceRequest} "
-            "AND s.resource_id = substr(w.focus, 16))"
-        )
+        f"SELECT {_FOUND} {_OWNED_IN_ORDER} AND EXISTS (SELECT 1 FROM work_item x "
+        "JOIN resource s ON s.tenant = 1 AND s.type = {ServiceRequest} AND s.resource_id = substr(x.focus, 16) "
+        "JOIN index_token t ON t.pk = s.pk AND t.param = {ServiceRequest.category} AND t.code = :code "
+        f"AND t.system = :system WHERE x.pk = w.pk) {_NEWEST}"
     ),
     "include": Statement(
         f"SELECT {_FOUND}, f.resource_id, CAST(f.version_id AS TEXT), f.body, p.resource_id, "
@@ -86,9 +92,7 @@ _STATEMENTS = {
         )
     ),
     "deep-page": Statement(
-        f"SELECT {_FOUND} FROM index_reference w JOIN resource r ON r.pk = w.pk WHERE w.tenant = 1 "
-        "AND w.param = {Task.owner} AND w.target_id = :owner AND w.target_type = {Organization} AND w.target_base = '' "
-        f"AND w.updated <= :updated AND (w.updated, w.pk) < (:updated, :pk) {_NEWEST}"
+        f"SELECT {_FOUND} {_OWNED_IN_ORDER} AND w.updated <= :updated AND (w.updated, w.pk) < (:updated, :pk) {_NEWEST}"
     ),
     "total": Statement(
         f"SELECT {_FOUND}, CAST((SELECT count(*) FROM work_item w WHERE {_OWNED} AND w.status = :status) AS TEXT) "
@@ -122,6 +126,6 @@ def numbered(text: str) -> tuple[str, list[str]]:
         name = found[1]
         if name not in names:
             names.append(name)
-        return f"${names.index(name) + 1}::{'BIGINT' if name in _NUMBERS else 'TEXT'}"
+        return f"${names.index(name) + 1}::{'BIGINT' if name in NUMBERS else 'TEXT'}"
 
     return re.sub(r"(?<!:):([a-z]+)", placed, text), names

@@ -51,8 +51,9 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A loaded database, ready to be measured."""
+    """A loaded database, ready to be measured; `key` is what its keeper knows it by."""
 
+    key: str
     url: str
     version: str
     pids: list[int]
@@ -222,7 +223,7 @@ def opened(at: Keeper, people: Population, folder: Path, jobs: int | None) -> It
         note.write_text(json.dumps(asdict(_load(at, key, people, folder, jobs)), indent=1) + "\n")
     at.forget_traces(key)
     try:
-        yield Loaded(at.url(key), at.version(), at.pids(), Loading(**json.loads(note.read_text())))
+        yield Loaded(key, at.url(key), at.version(), at.pids(), Loading(**json.loads(note.read_text())))
     finally:
         at.forget_traces(key)
 

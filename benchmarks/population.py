@@ -35,9 +35,10 @@ TASKS_OF_HELPER = 250
 TASKS_OF_PATIENT = 5
 PATIENTS_OF_FAMILY = 25
 MRN = "http://example.org/mrn"
-_BEGIN = dt.datetime(2023, 1, 1, tzinfo=dt.timezone.utc)
+_BEGIN = dt.datetime(2023, 1, 1, tzinfo=dt.UTC)
 _SECONDS = 3 * 365 * 86_400
 _PATIENT_STEP = 7919  # a prime: neighbours in time are not neighbours in the list of patients
+_LAP_STEP = 37  # nor are those of one owner always for the same people
 _TIME_STEP = 617
 _STATUSES = deck(STATUS_SHARES)
 _CATEGORIES = deck(CATEGORY_SHARES)
@@ -110,7 +111,8 @@ class Population:
 
     def patient_of(self, number: int) -> int:
         """Whom a Task is for."""
-        return number * _PATIENT_STEP % self.patients
+        lap = number // self.patients
+        return (number * _PATIENT_STEP + lap * _LAP_STEP) % self.patients
 
     def authored(self, place: int) -> str:
         """The instant of a place in the order of time."""
@@ -148,9 +150,8 @@ class Population:
         category = _CATEGORIES[(share.rank * 13 + share.rank // DECK * 11 + share.owner_number * 19) % DECK]
         subject = person(self.patient_of(number))
         when = self.authored(number // UNIT * UNIT + number * _TIME_STEP % UNIT)
-        request_id = _scrambled("s", number)
         request = referrals.service_request(
-            request_id,
+            _scrambled("s", number),
             status=_REQUEST_STATUS.get(status, "active"),
             category=[codes.concept(CATEGORIES, category)],
             code=codes.concept(SERVICES, f"{category}-help", f"Help with {category}"),
@@ -159,16 +160,15 @@ class Population:
             performer=[actors.reference(share.owner)],
             authoredOn=when,
         )
-        return request, self._task(number, share.owner, status, request_id, subject, when)
+        return request, self._task(number, status, request)
 
-    def _task(
-        self, number: int, owner: str, status: str, request_id: str, subject: str, when: str
-    ) -> JsonObject:
-        task_id = _scrambled("t", number)
+    def _task(self, number: int, status: str, request: JsonObject) -> JsonObject:
+        subject, when = request["subject"]["reference"], request["authoredOn"]
+        owner = request["performer"][0]["reference"]
         done = status == "completed"
         return referrals.task(
-            task_id,
-            focus=f"ServiceRequest/{request_id}",
+            _scrambled("t", number),
+            focus=f"ServiceRequest/{request['id']}",
             subject=subject,
             requester=f"Organization/clinic-{number % self.clinics}",
             owner=owner,

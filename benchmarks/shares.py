@@ -40,14 +40,19 @@ CATEGORY_SHARES: Mapping[str, int] = {
 }
 """Percent of the ServiceRequests."""
 
-_BEGINNINGS = "Ald Bel Cor Dan Ely Fen Gar Hol Isk Jor Kel Lum Mar Nor Osk Pel Ras Sol Tor Val".split()
-_MIDDLES = "ba be de di fi go hu ja ke li mo nu pa ri so tu va we yo za".split()
-_ENDINGS = "ber cot dal fen gat han ker lin man mer nel pur ran sen sta tam ton vik wel zor".split()
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_BEGINNINGS = _words("Ald Bel Cor Dan Ely Fen Gar Hol Isk Jor Kel Lum Mar Nor Osk Pel Ras Sol Tor Val")
+_MIDDLES = _words("ba be de di fi go hu ja ke li mo nu pa ri so tu va we yo za")
+_ENDINGS = _words("ber cot dal fen gat han ker lin man mer nel pur ran sen sta tam ton vik wel zor")
 FAMILIES = len(_BEGINNINGS) * len(_MIDDLES) * len(_ENDINGS)
-GIVEN = (
+GIVEN = _words(
     "Ada Ben Cleo Dara Emil Fay Gus Hana Ivo Jun Kai Lea Milo Nia Otto Pia Quin Rosa Sam Tess Udo Vera Wim Xenia Yara "
     "Zeno Amos Bina Cyr Dov Edda Finn Greta Hugo Ines Joss Kira Leon Mara Nils"
-).split()
+)
 
 DECK = 50
 _PREFIX_LENGTH = 7

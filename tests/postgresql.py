@@ -150,7 +150,8 @@ def _serve(folder: Path, data: Path, options: Mapping[str, str]) -> "subprocess.
 def _make(data: Path, user: int) -> None:
     data.mkdir(parents=True, mode=0o700, exist_ok=True)
     os.chown(data, user, -1)
-    if user != os.geteuid() and not all(parent.stat().st_mode & 0o001 for parent in data.parents):
+    seen = [parent.stat() for parent in data.absolute().parents]
+    if user != os.geteuid() and not all(s.st_mode & (0o100 if s.st_uid == user else 0o001) for s in seen):
         raise RuntimeError(f"PostgreSQL's account cannot enter {data}: name a folder that all accounts can enter")
 
 
