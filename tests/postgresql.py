@@ -101,7 +101,7 @@ def _keep(arguments: argparse.Namespace, told: int) -> None:
     stopped, stop = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: os.write(stop, b"x"))
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_open_folder()))
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=open_folder()))
     server: subprocess.Popen[bytes] | None = None
     try:
         server = _serve(folder, arguments.data or folder / "data", arguments.options)
@@ -119,7 +119,7 @@ def _keep(arguments: argparse.Namespace, told: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _open_folder() -> str:
+def open_folder() -> str:
     """A temporary folder that accounts without rights can enter."""
     for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
         if os.geteuid() != 0 or all(p.stat().st_mode & 0o001 for p in (Path(folder), *Path(folder).parents)):

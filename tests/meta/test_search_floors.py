@@ -3,12 +3,15 @@
 On a small population, both servers as they run in a benchmark, on both databases.
 """
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from benchmarks import loaded, population, searches, shares
+from benchmarks import loaded, population, searches, serving, shares
 from benchmarks.loaded import Keeper, PostgresqlKeeper, SqliteKeeper
 from benchmarks.population import BIG, Population
 from benchmarks.searches import Both, Refused
@@ -36,7 +39,8 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         if request.param == "sqlite"
         else PostgresqlKeeper(request.getfixturevalue("postgresql_url"))
     )
-    with loaded.opened(keeper, PEOPLE, folder, None) as database, searches.running(database, folder) as both:
+    # By one process: what is written first is then older, as `referrals` has it.
+    with loaded.opened(keeper, PEOPLE, folder, jobs=1) as database, searches.running(database, folder) as both:
         yield Bench(both, database.loading.resources)
     keeper.remove(database.key)
 
@@ -105,3 +109,14 @@ def test_reverse_chains_by_hand(bench: Bench) -> None:
         wanted = [p for n in reversed(range(PEOPLE.patients)) if (p := population.person(n)) in served]
         assert by_floor(bench, "has", one) == wanted[:20]
         assert len(wanted) >= 20
+
+
+def test_what_is_kept_is_found_again_and_without_traces(tmp_path: Path) -> None:
+    keeper = SqliteKeeper(tmp_path)
+    with loaded.opened(keeper, PEOPLE, tmp_path, None) as first:
+        serving.command("tokens", "create", "--organization", "bench", "--scope", "read", database=first.url)
+    with loaded.opened(keeper, PEOPLE, tmp_path, None) as second:
+        assert second == first
+        with closing(sqlite3.connect(second.url.removeprefix("sqlite:///"))) as connection:
+            assert connection.execute("SELECT count(*) FROM access_token").fetchall() == [(0,)]
+            assert connection.execute("SELECT count(*) FROM sqlite_stat1").fetchall() > [(0,)]
