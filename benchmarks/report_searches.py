@@ -102,12 +102,14 @@ def _beside_hapi(database: str, sizes: dict[str, Any]) -> list[str]:
     if database != wanted_database or not compared:
         return []
     lines = ["", f"#### Beside HAPI FHIR JPA 8.8 ({int(tasks):,} Tasks, {clients} clients)", ""]
-    lines += ["| search | HAPI req/s | here | times | wanted |", "| --- | ---: | ---: | ---: | ---: |"]
+    heads = ["search", "HAPI req/s", "here", "times", "wanted", "HAPI p50 ms", "here"]
+    lines += [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
     for row, hapi in compared:
         assert hapi is not None
         here = row["server"]["per_second"]
         cells = [SHAPES[row["shape"]].title, f"{hapi.per_second:,}", f"{here:,.0f}"]
-        cells += [f"{here / hapi.per_second:.1f}", str(hapi.ahead)]
+        cells += [f"{here / hapi.per_second:.1f}", str(hapi.ahead), str(hapi.p50_ms or "-")]
+        cells.append(f"{row['server']['p50_ms']:.1f}")
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from benchmarks import loaded, measuring, report_searches, serving, workload
+from benchmarks import keepers, loaded, measuring, report_searches, serving, workload
 from benchmarks.loaded import Loaded
 from benchmarks.population import Population
 from benchmarks.serving import Running
@@ -54,7 +54,7 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Everything that was asked for: by database, by number of Tasks."""
     found: dict[str, Any] = {}
     for name in asked.databases:
-        with loaded.keeper(name, asked.cache, os.environ.get("DATABASE_URL", "")) as keeper:
+        with keepers.keeper(name, asked.cache, os.environ.get("DATABASE_URL", "")) as keeper:
             sizes = {}
             for tasks in asked.tasks:
                 people = Population(tasks)

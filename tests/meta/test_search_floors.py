@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import loaded, population, searches, serving, shares
-from benchmarks.loaded import Keeper, PostgresqlKeeper, SqliteKeeper
+from benchmarks.keepers import Keeper, PostgresqlKeeper, SqliteKeeper
 from benchmarks.population import BIG, Population
 from benchmarks.searches import Both, Refused
 from benchmarks.shapes import SHAPES, Asked
