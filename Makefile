@@ -39,7 +39,7 @@ fix: env  ## Format and mend what can be mended by machine
 	@$(PY) -m ruff check --fix --quiet . || true
 	@$(PY) -m ruff format .
 
-bench: env  ## Measure requests per second beside a floor, on both databases
+bench: env  ## Measure requests and searches per second beside a floor, on both databases
 	@$(PY) -m benchmarks $(ARGS)
 
 soak: env  ## Run the long forms: many kills, long fuzzing, big property runs
