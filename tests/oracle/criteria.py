@@ -79,7 +79,7 @@ def _chain(facts: Facts, type_name: str, link: tuple[str, str, str], value: str,
     switched_on = [t for t in parameter.targets or facts.definitions.server if t in facts.definitions.server]
     if only and (only not in facts.definitions.server or (parameter.targets and only not in parameter.targets)):
         raise Refused(f"{code}:{only}: expected one of {', '.join(switched_on)}")
-    types = [only] if only else [t for t in switched_on if _begins_with_parameter(facts, t, rest)]
+    types = [only] if only else [t for t in switched_on if _has_next(facts, t, rest)]
     if not types:
         raise Refused(f"{name}: no type that {code} leads to has this parameter")
     passes = {t: criterion(facts, t, rest, value, links + 1) for t in types}
@@ -88,9 +88,13 @@ def _chain(facts: Facts, type_name: str, link: tuple[str, str, str], value: str,
     )
 
 
-def _begins_with_parameter(facts: Facts, type_name: str, rest: str) -> bool:
-    code = rest.partition(".")[0].partition(":")[0]
-    return code in {"_has", "_list"} or facts.parameter(type_name, code) is not None
+def _has_next(facts: Facts, type_name: str, rest: str) -> bool:
+    """Whether a type has what comes next in a chain: a parameter, or one of another type that leads to it."""
+    code, *more = rest.partition(".")[0].split(":")
+    if code == "_has" and len(more) > 1:
+        back = facts.parameter(more[0], more[1])
+        return back is not None and (not back.targets or type_name in back.targets)
+    return facts.parameter(type_name, code) is not None
 
 
 def _has(facts: Facts, type_name: str, name: str, value: str, links: int) -> Passes:

@@ -11,13 +11,14 @@ Names = set[tuple[str, str]]
 
 
 def reach(facts: Facts, type_name: str, resource_id: str, modifier: str, label: str) -> Names:
-    """The resource itself and all above or below it."""
+    """The resource itself and all above or below it; only a resource that is there leads to others."""
     parent = _parent_parameter(facts, type_name)
     if parent is None:
         raise Refused(f"{label}: {type_name} has no hierarchy")
     found: Names = {(type_name, resource_id)}
     while True:
-        more = _above(facts, parent, found) if modifier == "above" else _below(facts, parent, found)
+        there = {name for name in found if facts.record(*name) is not None}
+        more = _above(facts, parent, there) if modifier == "above" else _below(facts, parent, there)
         if more <= found:
             return found
         found |= more
@@ -30,8 +31,9 @@ def _parent_parameter(facts: Facts, type_name: str) -> SearchParameter | None:
 
 
 def _above(facts: Facts, parent: SearchParameter, found: Names) -> Names:
-    here = [facts.record(*name) for name in found]
-    return {name for record in here if record is not None for name in _parents(facts, parent, record)}
+    here = [record for record in facts.of_type(parent.type_name) if record.name in found]
+    parents = {name for record in here for name in _parents(facts, parent, record)}
+    return {name for name in parents if facts.record(*name) is not None}
 
 
 def _below(facts: Facts, parent: SearchParameter, found: Names) -> Names:

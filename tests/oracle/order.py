@@ -45,7 +45,7 @@ def ordered(facts: Facts, matches: list[Record], keys: list[Key]) -> list[Record
     for key in reversed(keys):
         values = {record.name: _first(facts, record, key) for record in found}
         present = [record for record in found if values[record.name] is not None]
-        present.sort(key=lambda record: values[record.name], reverse=key.descends)  # noqa: B023
+        present.sort(key=lambda record: values[record.name], reverse=key.descends)
         found = present + [record for record in found if values[record.name] is None]
     return found
 

@@ -13,7 +13,7 @@ from tests.oracle.dates import PREFIXES
 from tests.oracle.query import Refused, split, unescape
 from tests.oracle.units import UCUM, converted, dimension
 
-_NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?", re.ASCII)
+_NUMBER = re.compile(r"(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?", re.ASCII)
 _QUANTITIES = frozenset({"Quantity", "Age", "Distance", "Duration", "Count", "Money", "SimpleQuantity"})
 
 
@@ -95,7 +95,7 @@ def _unit(value: Any) -> Unit:
 def read(text: str, label: str, *, with_unit: bool) -> Asked:
     """A search value: `[prefix]number`, for quantities with `|system|code`."""
     parts = [unescape(part) for part in split(text, "|")]
-    if len(parts) not in ({1, 3} if with_unit else {1}):
+    if len(parts) not in ({1, 3} if with_unit else {1}) or parts[-1] == "":
         raise Refused(f"{label}: expected a number, or number|system|code")
     written = parts[0]
     prefix, digits = (written[:2], written[2:]) if written[:2] in PREFIXES else ("eq", written)
@@ -112,7 +112,7 @@ def read(text: str, label: str, *, with_unit: bool) -> Asked:
 
 def compares(stored: Interval, asked: Asked) -> bool:
     """Whether a stored interval is what was asked for, its unit included."""
-    if asked.system is None or not (asked.system or asked.code):
+    if asked.system is None:
         return _compares(stored, asked.prefix, _ends(asked, asked.number))
     if not asked.system:
         return asked.code in {stored.unit.code, stored.unit.text} and _compares(
@@ -141,7 +141,8 @@ def _compares(stored: Interval, prefix: str, ends: tuple[Fraction, ...]) -> bool
     low, high = stored.low, stored.high
     above = high is None or high > number
     below = low is None or low < number
-    is_number = low == high == number
+    ends_there = high == number and not stored.high_is_open
+    begins_there = low == number and not stored.low_is_open
     contains = (
         low is not None
         and high is not None
@@ -153,8 +154,8 @@ def _compares(stored: Interval, prefix: str, ends: tuple[Fraction, ...]) -> bool
         "ne": not contains,
         "gt": above,
         "lt": below,
-        "ge": above or is_number,
-        "le": below or is_number,
+        "ge": above or ends_there,
+        "le": below or begins_there,
         "sa": low is not None and (low > number or (low == number and stored.low_is_open)),
         "eb": high is not None and (high < number or (high == number and stored.high_is_open)),
         "ap": (low is None or low < most or (low == most and not stored.low_is_open))

@@ -23,7 +23,7 @@ def of_value(type_name: str, value: Any) -> list[str]:
     for part in _PARTS.get(type_name, ()):
         inner = value.get(part, [])
         found += inner if isinstance(inner, list) else [inner]
-    return [text for text in found if isinstance(text, str)]
+    return found
 
 
 def compares(stored: str, asked: str, modifier: str) -> bool:

@@ -45,10 +45,7 @@ class Asking:
 def check_modifier(asking: Asking) -> None:
     """Refuses a modifier that does not fit."""
     parameter, modifier = asking.parameter, asking.modifier
-    if parameter.code == "_id":
-        allowed = {"", "not"}
-    else:
-        allowed = MODIFIERS[parameter.kind]
+    allowed = {"", "not"} if parameter.code == "_id" else MODIFIERS[parameter.kind]
     if modifier in allowed:
         return
     if parameter.kind == "reference" and modifier in asking.facts.definitions.resource_types:
