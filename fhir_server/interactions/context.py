@@ -14,6 +14,7 @@ from fhir_server.definitions import Definitions
 from fhir_server.errors import Issue
 from fhir_server.fhir.json import JsonObject
 from fhir_server.search.extract import Extractor
+from fhir_server.search.readiness import Readiness
 from fhir_server.settings import Settings
 from fhir_server.store.database import Database, Rows, UnitOfWork
 from fhir_server.store.stored import Stored
@@ -91,6 +92,7 @@ class Core:
     policy: Policy
     validator: Validator
     extractor: Extractor
+    readiness: Readiness
     rules: tuple[WriteRule, ...]
     now: Callable[[], int]
     cursor_key: bytes
