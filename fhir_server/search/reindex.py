@@ -112,8 +112,8 @@ def _ended(how: Reindexing, uow: UnitOfWork, of: IndexedType) -> Batch:
     """Another process brought it to its end; raises Conflict when it was stopped instead."""
     if of.outdated(_stored(how, uow, of)):
         raise Conflict(
-            f"the reindexing of {of.type_name} was taken over by a process with other definitions; "
-            "stop what runs with the old ones, then begin again"
+            f"another process has taken the reindexing of {of.type_name} over, or runs with other definitions; "
+            "stop what does, then begin again"
         )
     return Batch(of.type_name, 0, is_last=True)
 
