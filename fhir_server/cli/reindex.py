@@ -171,7 +171,7 @@ class Progress:
             click.echo(_CLEAR_LINE + line if sys.stderr.isatty() else line, err=True, nl=not sys.stderr.isatty())
 
     def line(self) -> str:
-        """Resources done, percent, rate and the time left. Writers may add to what was waiting."""
+        """Resources done, percent, rate and the time left; another process may do some of it."""
         rate = self._done / self._seconds()
         total = max(self._total, self._done)
         left = f"{(total - self._done) / rate:.0f} s left" if rate else "time left unknown"

@@ -127,11 +127,12 @@ def adopt(
 def _adoption(rows: Rows, types: Mapping[str, IndexedType], *, base: str, tenant: int) -> _Adoption:
     stored = index_state.fingerprints(rows, tenant=tenant)
     goals = {of.type_number: of.goal(base) for of in types.values()}
-    invalid = {of.type_number: foreign(of, stored.get(of.type_number, {})) for of in types.values()}
     behind = [of for of in types.values() if of.outdated(stored.get(of.type_number, {}))]
+    empty = tuple(of for of in behind if not index_state.has_resources(rows, of.type_number, tenant=tenant))
+    invalid = {of.type_number: foreign(of, stored.get(of.type_number, {})) for of in behind if of not in empty}
     return _Adoption(
         invalid={type_number: numbers for type_number, numbers in invalid.items() if numbers},
-        empty=tuple(of for of in behind if not index_state.has_resources(rows, of.type_number, tenant=tenant)),
+        empty=empty,
         abandoned=tuple(
             type_number
             for type_number, position in index_state.positions(rows, tenant=tenant).items()
@@ -141,9 +142,6 @@ def _adoption(rows: Rows, types: Mapping[str, IndexedType], *, base: str, tenant
 
 
 def foreign(of: IndexedType, stored: Mapping[int, str]) -> frozenset[int]:
-    """The numbers that were indexed by other definitions than these."""
-    return frozenset(
-        number
-        for number, fingerprint in stored.items()
-        if fingerprint not in {index_state.INVALID, of.fingerprints.get(number)}
-    )
+    """The numbers that other definitions than these have indexed, or not known."""
+    known = {n for n, fingerprint in stored.items() if fingerprint in {index_state.INVALID, of.fingerprints.get(n)}}
+    return frozenset((stored.keys() | of.fingerprints.keys()) - known)

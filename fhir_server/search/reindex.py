@@ -7,7 +7,7 @@ fingerprints are committed together, so that a process may die anywhere and anot
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fhir_server.errors import Conflict
 from fhir_server.fhir.json import parse_stored
@@ -83,7 +83,8 @@ def _begin(how: Reindexing, uow: UnitOfWork, of: IndexedType) -> None:
     found = index_state.positions(uow, tenant=how.tenant).get(of.type_number)
     if found is None or found.goal != how.goal(of):
         index_state.invalidate(uow, of.type_number, foreign(of, _stored(how, uow, of)), tenant=how.tenant)
-        index_state.move(uow, of.type_number, Position(how.goal(of)), tenant=how.tenant, now=how.now())
+        until = index_state.last_stamp(uow, of.type_number, tenant=how.tenant)
+        index_state.move(uow, of.type_number, Position(how.goal(of), until), tenant=how.tenant, now=how.now())
 
 
 def _next(how: Reindexing, uow: UnitOfWork, of: IndexedType) -> Batch | None:
@@ -103,7 +104,7 @@ def _next(how: Reindexing, uow: UnitOfWork, of: IndexedType) -> Batch | None:
         index_state.mark(uow, of.type_number, of.fingerprints, tenant=how.tenant)
         index_state.forget(uow, of.type_number, tenant=how.tenant)
     else:
-        last = Position(position.goal, waiting[-1].updated, waiting[-1].pk)
+        last = replace(position, updated=waiting[-1].updated, pk=waiting[-1].pk)
         index_state.move(uow, of.type_number, last, tenant=how.tenant, now=how.now())
     return Batch(of.type_name, len(made), is_last)
 

@@ -196,6 +196,7 @@ REINDEX_PROGRESS = Table(
     _tenant(primary_key=True),
     Column("type", SmallInteger, primary_key=True, autoincrement=False),
     _column("goal", Text),
+    _column("until", BigInteger),
     _column("last_updated", BigInteger),
     _column("last_pk", BigInteger),
     _column("saved", BigInteger),

@@ -32,6 +32,7 @@ def upgrade() -> None:
         _column("tenant", sa.SmallInteger),
         _column("type", sa.SmallInteger),
         _column("goal", sa.Text),
+        _column("until", sa.BigInteger),
         _column("last_updated", sa.BigInteger),
         _column("last_pk", sa.BigInteger),
         _column("saved", sa.BigInteger),
