@@ -32,8 +32,16 @@ _SECONDS_BETWEEN_LINES = 1.0
 )
 @click.option("--all", "everything", is_flag=True, help="Also the types that are ready, which stay so meanwhile.")
 @click.option("--check", is_flag=True, help="Only tell what is stale; exit status 1 when something is.")
+@click.option("--base-url", metavar="URL", help="Public root of the server, if `serve` is given one as well.")
 @options.database
-def reindex(type_names: tuple[str, ...], batch: int, everything: bool, check: bool, database_url: str | None) -> None:
+def reindex(
+    type_names: tuple[str, ...],
+    batch: int,
+    everything: bool,
+    check: bool,
+    base_url: str | None,
+    database_url: str | None,
+) -> None:
     """Make index rows anew where search parameters have changed since they were written.
 
     Until it has finished, searches by these parameters are refused; all others are answered. Stop servers that still
@@ -41,7 +49,7 @@ def reindex(type_names: tuple[str, ...], batch: int, everything: bool, check: bo
     """
     from fhir_server.app import load_definitions
 
-    settings = options.patient(options.loaded(database=database_url))
+    settings = options.patient(options.loaded(database=database_url, base_url=base_url))
     definitions = load_definitions(settings)
     for name in type_names:
         if name not in definitions.server:

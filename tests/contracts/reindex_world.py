@@ -24,7 +24,7 @@ from tests.contracts.search_world import SETTINGS, TENANT, World
 
 BASE = SETTINGS.fhir_base
 NOW = 1_790_000_000_000_000
-CHANGED = ["Patient.birthdate", "Patient.family", "Patient.telecom", "Task.code"]
+CHANGED = ["Patient.birthdate", "Patient.family", "Patient.telecom", "Task.code", "Task.subject"]
 """What is stale in a database that was written by `older`, in the eyes of `current`."""
 
 
@@ -35,12 +35,13 @@ def current() -> Definitions:
 
 @functools.cache
 def older() -> Definitions:
-    """Others: an expression and a kind are different, two parameters are missing, and one more is there."""
+    """Others: two expressions and a kind are different, two parameters are missing, and one more is there."""
     of_type = {name: dict(found) for name, found in current().search_parameters.items()}
     patient, task = of_type["Patient"], of_type["Task"]
     patient["family"] = replace(patient["family"], expression="Patient.name.given")
     patient["telecom"] = replace(patient["telecom"], kind="string", expression="Patient.name.text")
     del patient["birthdate"]
+    task["subject"] = replace(task["subject"], expression="Task.focus")
     del task["code"]
     task["extra"] = SearchParameter("Task", "extra", "string", "Task.description", (), "http://example.org/extra")
     work_rows = {**current().work_rows}

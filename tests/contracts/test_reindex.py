@@ -93,7 +93,10 @@ def test_what_changed_is_refused_by_name_and_the_rest_is_answered(before: World)
         assert "`fhir-server reindex`" in error.issues[0].diagnostics
         assert error.issues[0].code == "transient"
         assert int(error.headers["Retry-After"]) > 0
-    assert asked.outdated == {"Patient": ("birthdate", "family", "telecom"), "Task": (WORK_ROW, "code", GONE)}
+    assert asked.outdated == {
+        "Patient": ("birthdate", "family", "telecom"),
+        "Task": (WORK_ROW, "code", "subject", GONE),
+    }
     with pytest.raises(Unavailable, match=r"Patient cannot be searched by (birthdate|family|telecom)"):
         asked.check_all(now.definitions.search_parameters["Patient"].values())
 
