@@ -35,6 +35,7 @@ _SECONDS_BETWEEN_LINES = 1.0
 @click.option("--base-url", metavar="URL", help="Public root of the server, if `serve` is given one as well.")
 @options.database
 def reindex(
+    *,
     type_names: tuple[str, ...],
     batch: int,
     everything: bool,
