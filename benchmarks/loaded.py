@@ -64,11 +64,12 @@ def opened(at: Keeper, people: Population, folder: Path, jobs: int | None) -> It
 
 def fingerprint(people: Population) -> str:
     """A hash of the schema's version, and of what a sample of the population turns into."""
-    from fhir_server.definitions import load
+    from fhir_server.definitions import load, shipped
     from fhir_server.search.extract import Extractor
+    from fhir_server.search.units import load_units
     from fhir_server.store import schema
 
-    extractor = Extractor(load(), base="")
+    extractor = Extractor(load(), base="", units=load_units(shipped("terminology")))
     seen = hashlib.sha256("\n".join(schema.versions()).encode())
     referrals = (r for number in range(_SAMPLED) for r in people.referral(number * 7919 % people.tasks))
     for resource in (*islice(people.resources(), _SAMPLED), people.patient(0), *referrals):

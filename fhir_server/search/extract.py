@@ -19,6 +19,8 @@ from fhir_server.search.values import Targets
 from fhir_server.store.tables import INDEX_TABLES, WORK_COLUMNS
 from fhir_server.store.unit_of_work import IndexRows, Work
 
+EXTRACTION_VERSION = 1
+"""How values become rows. Add one when a converter gives other rows than before: all that is stored is then stale."""
 ON_RESOURCE = frozenset(OWN)
 """Parameters that need no index rows: their value is a column of the resource."""
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from fhir_server.definitions import Definitions, SearchParameter
+from fhir_server.definitions import Definitions
 from fhir_server.search.names import Names
+from fhir_server.search.readiness import Readiness
 from fhir_server.search.statistics import Statistics
-from fhir_server.search.understanding import Readiness
 from fhir_server.search.units import Units
 from fhir_server.settings import Settings
 
@@ -22,19 +22,10 @@ class Searching:
     statistics: Statistics = field(default_factory=Statistics)
 
 
-class AlwaysReady:
-    """For what is searched without index rows from before."""
-
-    def check(self, parameter: SearchParameter) -> None:
-        """See `understanding.Readiness`."""
-
-
-def searching_of(
-    definitions: Definitions, settings: Settings, units: Units, readiness: Readiness | None = None
-) -> Searching:
+def searching_of(definitions: Definitions, settings: Settings, units: Units, readiness: Readiness) -> Searching:
     """What the searches of a process share."""
     names = Names(definitions, searchable(definitions))
-    return Searching(definitions, settings, names, units, readiness or AlwaysReady())
+    return Searching(definitions, settings, names, units, readiness)
 
 
 def searchable(definitions: Definitions) -> frozenset[str]:

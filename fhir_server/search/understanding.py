@@ -11,6 +11,7 @@ from fhir_server.search.extract import is_indexed
 from fhir_server.search.kinds import KINDS, OWN, Kind
 from fhir_server.search.labels import read_label
 from fhir_server.search.names import Names
+from fhir_server.search.readiness import Readiness
 from fhir_server.search.request import Criterion
 from fhir_server.search.units import Units
 from fhir_server.search.values import Targets
@@ -30,14 +31,6 @@ class Held(Protocol):
 
     def parts(self, type_name: str, resource_id: str, *, upward: bool) -> Sequence[str]:
         """The ids of a resource and all that are below it, or above, by the parameter of its type's hierarchy."""
-        ...
-
-
-class Readiness(Protocol):
-    """Whether the index rows of a parameter are complete."""
-
-    def check(self, parameter: SearchParameter) -> None:
-        """Do nothing, or raise Unavailable while they are not."""
         ...
 
 

@@ -15,6 +15,7 @@ from fhir_server.definitions import Definitions, load, shipped
 from fhir_server.fhir import meta
 from fhir_server.search import Compartment, Page, Paging, Scope, Searching, find_matches, read_request, search
 from fhir_server.search.extract import Extractor
+from fhir_server.search.readiness import Readiness, adopt
 from fhir_server.search.searching import searching_of
 from fhir_server.search.units import load_units
 from fhir_server.settings import Settings
@@ -137,7 +138,7 @@ def opened_world(request: pytest.FixtureRequest) -> Iterator[World]:
         name = request.getfixturevalue("create_on_postgresql")(template)
         url = make_url(server).set(database=name).render_as_string(hide_password=False)
     database = open_database(url)
-    yield World(database, *compiled())
+    yield World(database, *compiled(database))
     database.close()
 
 
@@ -148,7 +149,9 @@ def _compiled() -> tuple[Definitions, Extractor]:
     return definitions, Extractor(definitions, base=SETTINGS.fhir_base, units=units)
 
 
-def compiled() -> tuple[Definitions, Extractor, Searching]:
+def compiled(database: Database) -> tuple[Definitions, Extractor, Searching]:
     """What worlds share, but for the statistics of their searches."""
     definitions, extractor = _compiled()
-    return definitions, extractor, searching_of(definitions, SETTINGS, load_units(shipped("terminology")))
+    adopt(database, definitions, base=SETTINGS.fhir_base, tenant=TENANT, now=lambda: 1, timeout_ms=10_000)
+    readiness = Readiness(database, definitions, tenant=TENANT, now=lambda: 1)
+    return definitions, extractor, searching_of(definitions, SETTINGS, load_units(shipped("terminology")), readiness)
