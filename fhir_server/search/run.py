@@ -128,7 +128,7 @@ def _query(request: SearchRequest, position: str) -> str:
 
 def _needs_several(request: SearchRequest) -> bool:
     """Whether more than one statement must see the same: links and what modifiers stand for are looked up first."""
-    if request.includes or request.revincludes or (request.total != "none" and request.count):
+    if request.includes or request.revincludes or request.compartment or (request.total != "none" and request.count):
         return True
     return any(c.links or c.modifier in {"in", "not-in", "above", "below"} for c in request.criteria)
 

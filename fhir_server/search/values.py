@@ -53,11 +53,11 @@ class Targets:
         return Target(number, parsed.resource_id, "" if parsed.base == self.base else parsed.base)
 
     def of_canonical(self, text: str) -> list[Target]:
-        """The target of a canonical, without its version; and with it as well, when there is one."""
+        """The targets of a canonical: where its URL points, the URL itself, and, when it has one, with its version."""
         url, version = split_canonical(text)
-        found = self.of(url)
-        plain = [] if found is None else [found]
-        return [*plain, Target(0, f"{url}|{version}", "")] if version else plain
+        pointed, named = self.of(url), Target(0, url, "")
+        found = [named] if pointed is None else [pointed, named]
+        return list(dict.fromkeys([*found, Target(0, f"{url}|{version}", "")] if version else found))
 
 
 def split_canonical(text: str) -> tuple[str, str]:
