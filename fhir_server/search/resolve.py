@@ -13,6 +13,7 @@ from fhir_server.search.inclusions import resolve_inclusions
 from fhir_server.search.kinds import KINDS
 from fhir_server.search.plan import AnyOf, Linked, Node, OrderKey, Search
 from fhir_server.search.request import Criterion, Link, SearchRequest, SortKey
+from fhir_server.search.stretches import together
 from fhir_server.search.understanding import Understanding
 
 NEWEST_FIRST = (OrderKey("updated", (), descending=True),)
@@ -24,6 +25,7 @@ def resolve(request: SearchRequest, understanding: Understanding) -> Search:
     conditions = [_node(criterion, request.type_names, understanding) for criterion in request.criteria]
     if request.compartment is not None:
         conditions.append(in_compartment(request.compartment, request.type_names, understanding))
+    conditions = together(conditions, request.type_names, understanding.definitions)
     return Search(
         type_numbers=tuple(numbers[name] for name in request.type_names),
         conditions=tuple(conditions),

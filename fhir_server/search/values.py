@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fhir_server.fhir import dates, references
-from fhir_server.fhir.dates import DateRange
+from fhir_server.fhir.dates import DAY, SECOND, DateRange
 
 FOLDED_LENGTH = 200
 FAR_PAST = -(1 << 62)
@@ -25,6 +25,17 @@ def fold(text: str) -> str:
         decomposed = unicodedata.normalize("NFKD", text)
         text = "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
     return " ".join(text.lower().split())[:FOLDED_LENGTH]
+
+
+SPANS = (SECOND, DAY)
+"""The longest of instants, and of days: stretches of time are kept apart by their length, since whoever looks for those
+that end after some time must begin to look so much before."""
+DATE_NUMBERS = len(SPANS) + 1
+
+
+def span_of(low: int, high: int) -> int:
+    """Which number of its parameter a stretch of time is kept under: 0 for instants, 1 for days, 2 for longer ones."""
+    return next((at for at, longest in enumerate(SPANS) if high - low <= longest), len(SPANS))
 
 
 class Target(NamedTuple):
