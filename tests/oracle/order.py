@@ -75,4 +75,6 @@ def _values(facts: Facts, parameter: SearchParameter, node: Node) -> list[Any]:
     if parameter.kind == "uri":
         return [node.value]
     interval = quantities.of_value(node.type, node.value)
-    return [] if interval is None else [float("-inf") if interval.low is None else interval.low]
+    if interval is None:
+        return []
+    return [(float("-inf") if interval.low is None else interval.low, interval.low_is_open)]
