@@ -33,20 +33,20 @@ check: env  ## Format, lint, types, import contracts, freshness of the generated
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-cache
-	@$(PY) docs/generate.py --check
+	@$(PY) -m docs.generate --check
 
 fix: env  ## Format and mend what can be mended by machine
 	@$(PY) -m ruff check --fix --quiet . || true
 	@$(PY) -m ruff format .
 
-bench: env  ## Measure requests per second beside a floor, on both databases
+bench: env  ## Measure requests and searches per second beside a floor, on both databases
 	@$(PY) -m benchmarks $(ARGS)
 
 soak: env  ## Run the long forms: many kills, long fuzzing, big property runs
 	@$(PY) -m pytest -m soak -n 0 $(ARGS)
 
 docs: env  ## Write the generated pages of docs/ anew
-	@$(PY) docs/generate.py
+	@$(PY) -m docs.generate
 
 lock: env  ## Choose the versions of the dependencies anew
 	@.venv/bin/uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \

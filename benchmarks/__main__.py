@@ -1,6 +1,6 @@
 """`python -m benchmarks` measures everything; `--help` says how to measure less."""
 
-from benchmarks.core import main
+from benchmarks.command import main
 
 if __name__ == "__main__":
     main()

@@ -1,29 +1,20 @@
-"""The whole run: for each database the server and its floor, side by side, one loaded at a time.
+"""Reads and writes: for each database the server and its floor, side by side, one loaded at a time.
 
-    python -m benchmarks [--databases sqlite,postgresql] [--clients 1,8,32] [--seconds 5] [--page docs/benchmarks.md]
-
-PostgreSQL is the one of DATABASE_URL, else one started for the run with fsync on. Nothing leaves the loopback address.
+PostgreSQL is the one of DATABASE_URL, else one started for the run with fsync on.
 """
 
 import argparse
 import contextlib
-import datetime as dt
-import json
 import os
-import signal
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import load, machine, measuring, report, serving, workload
+from benchmarks import load, measuring, report, serving, workload
 from benchmarks.databases import Databases, Sqlite, postgresql
 from benchmarks.serving import Running
 
-RESULTS = Path(__file__).with_name("results")
 STARTS = 3
-MIXED_REQUESTS = 10_000
 OPERATIONS: dict[str, Callable[[workload.Target], list[bytes]]] = {
     "read": workload.reads,
     "create": workload.creates,
@@ -32,46 +23,9 @@ OPERATIONS: dict[str, Callable[[workload.Target], list[bytes]]] = {
 }
 
 
-def main() -> None:
-    """Measure, print, write the results."""
-    asked = _arguments()
-    # Ended from outside, a run must still stop the servers that it has started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
-    with tempfile.TemporaryDirectory(prefix="fhir-benchmark-", dir=asked.folder) as folder:
-        results: dict[str, Any] = {
-            "command": f"python -m benchmarks {' '.join(sys.argv[1:])}".strip(),
-            "when": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "machine": machine.describe(Path(folder)),
-            "settings": {
-                "workers": serving.WORKERS,
-                "blocking threads": serving.BLOCKING_THREADS,
-                "load generator": load.generator_name(),
-                "seconds a measurement": asked.seconds,
-                "server settings": "defaults: validation, audit journal and outbox on",
-            },
-            "databases": {},
-        }
-        for databases in _databases(asked.databases, Path(folder)):
-            results["databases"][databases.name] = _measure(databases, Path(folder), asked)
-    RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"{results['when'].replace(':', '')}.json"
-    file.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\n{report.tables(results)}\n{file}")
-    if asked.page:
-        report.write_page(asked.page, results)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--databases", default="sqlite,postgresql", type=lambda text: text.split(","))
-    parser.add_argument("--operations", default=list(OPERATIONS), type=lambda text: text.split(","))
-    parser.add_argument("--clients", default=[1, 8, 32], type=lambda text: [int(number) for number in text.split(",")])
-    parser.add_argument("--seconds", default=5, type=int)
-    parser.add_argument("--patience", default=0, type=int, help="seconds to wait for a quiet machine, a measurement")
-    parser.add_argument("--mixed", default=MIXED_REQUESTS, type=int, help="requests before memory is read")
-    parser.add_argument("--folder", help="where the database files go, to choose the disk")
-    parser.add_argument("--page", type=Path, help="write the figures into this document")
-    return parser.parse_args()
+def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Everything that was asked for, by database."""
+    return {found.name: _measured(found, folder, asked) for found in _databases(asked.databases, folder)}
 
 
 def _databases(names: list[str], folder: Path) -> Iterator[Databases]:
@@ -83,7 +37,7 @@ def _databases(names: list[str], folder: Path) -> Iterator[Databases]:
                 yield databases
 
 
-def _measure(databases: Databases, folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
+def _measured(databases: Databases, folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     log, journals = folder / f"{databases.name}.log", folder / f"{databases.name}-journals"
     settings = {"FHIR_SERVER_JOURNAL_FOLDER": str(journals), "FHIR_SERVER_LOG_LEVEL": "info"}
     serving.command("db", "upgrade", database=databases.url)
@@ -147,7 +101,3 @@ def _memory(targets: dict[str, Running], token: str, folder: Path, count: int) -
         file = workload.write(make(workload.Target(running.address, token)), folder / "requests")
         found[name] = measuring.memory_after(running, file, clients=8, count=count)
     return found
-
-
-if __name__ == "__main__":
-    main()

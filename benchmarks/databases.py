@@ -74,17 +74,11 @@ class Postgresql:
 
     def version(self) -> str:
         """See `Databases.version`."""
-        names = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
-        with psycopg.connect(self._server) as connection:
-            version, *shown = [(connection.execute(f"SHOW {name}").fetchone() or ("",))[0] for name in names]
-        return f"PostgreSQL {version}, " + ", ".join(f"{n}={v}" for n, v in zip(names[1:], shown, strict=True))
+        return version_of(self._server)
 
     def pids(self) -> list[int]:
-        """The server's first process, when it is on this machine."""
-        with psycopg.connect(self._server) as connection:
-            backend = (connection.execute("SELECT pg_backend_pid()").fetchone() or (0,))[0]
-            process = meter.processes().get(backend)
-        return [process.parent] if process is not None and process.command == "postgres" else []
+        """See `Databases.pids`."""
+        return pids_of(self._server)
 
     def drop(self) -> None:
         """Remove what was made."""
@@ -101,6 +95,22 @@ class Postgresql:
 
     def _named(self, name: str) -> str:
         return make_url(self._server).set(database=name).render_as_string(hide_password=False)
+
+
+def version_of(server: str) -> str:
+    """Which PostgreSQL this is, with its settings that matter."""
+    names = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
+    with psycopg.connect(server) as connection:
+        version, *shown = [(connection.execute(f"SHOW {name}").fetchone() or ("",))[0] for name in names]
+    return f"PostgreSQL {version}, " + ", ".join(f"{n}={v}" for n, v in zip(names[1:], shown, strict=True))
+
+
+def pids_of(server: str) -> list[int]:
+    """The first process of a PostgreSQL, when it is on this machine."""
+    with psycopg.connect(server) as connection:
+        backend = (connection.execute("SELECT pg_backend_pid()").fetchone() or (0,))[0]
+        process = meter.processes().get(backend)
+    return [process.parent] if process is not None and process.command == "postgres" else []
 
 
 @contextlib.contextmanager

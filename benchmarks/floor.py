@@ -41,9 +41,8 @@ class Journal:
         self._file = os.open(folder / f"{os.getpid()}.ndjson", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         threading.Thread(target=self._sync, daemon=True).start()
 
-    def append(self, resource_id: str) -> None:
+    def write(self, line: str) -> None:
         """Write one line."""
-        line = _LINE.format(time.time_ns() // 1000, uuid.uuid4().hex, resource_id)
         os.write(self._file, line.encode())
 
     def _sync(self) -> None:
@@ -67,7 +66,7 @@ def application(open_store: Callable[[], Store], journals: Path) -> Flask:
     @app.get("/fhir/Task/<resource_id>")
     def read(resource_id: str) -> Response:
         body = store().read(resource_id)
-        journal.append(resource_id)
+        journal.write(_LINE.format(time.time_ns() // 1000, uuid.uuid4().hex, resource_id))
         return Response(body, headers=_HEADERS)
 
     @app.post("/fhir/Task")
@@ -91,18 +90,24 @@ def application(open_store: Callable[[], Store], journals: Path) -> Flask:
 
 def main() -> None:
     """Serve until SIGTERM, as `fhir-server serve` does."""
-    from granian.constants import HTTPModes, Interfaces
-    from granian.log import LogLevels
-    from granian.server import Server
-
     parser = argparse.ArgumentParser()
     parser.add_argument("--bind", required=True)
     parser.add_argument("--database", required=True)
     parser.add_argument("--journals", type=Path, required=True)
     asked = parser.parse_args()
-    host, _, port = asked.bind.rpartition(":")
+    open_store = _opener(asked.database)
+    serve("benchmarks.floor:application", asked.bind, partial(application, open_store, asked.journals))
+
+
+def serve(name: str, bind: str, load: Callable[[], Flask]) -> None:
+    """An application on the WSGI server of `fhir-server serve`, with as many workers and threads."""
+    from granian.constants import HTTPModes, Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    host, _, port = bind.rpartition(":")
     server = Server(
-        target="benchmarks.floor:application",
+        target=name,
         address=host,
         port=int(port),
         interface=Interfaces.WSGI,
@@ -112,8 +117,7 @@ def main() -> None:
         websockets=False,
         log_level=LogLevels.warning,
     )
-    open_store = _opener(asked.database)
-    server.serve(target_loader=partial(application, open_store, asked.journals), wrap_loader=False)
+    server.serve(target_loader=load, wrap_loader=False)
 
 
 def _opener(url: str) -> Callable[[], Store]:

@@ -50,7 +50,8 @@ _READ = "SELECT pk, version_id, updated, deleted, body FROM resource WHERE tenan
 _REPLACE = "UPDATE resource SET version_id = ?, updated = ?, deleted = 0, method = 'PUT', body = ? WHERE pk = ?"
 
 
-def _connected(file: str) -> sqlite3.Connection:
+def connected(file: str) -> sqlite3.Connection:
+    """A connection set up as the store sets up its own."""
     connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, cached_statements=512)
     connection.executescript(_OPEN)
     return connection
@@ -75,7 +76,7 @@ class Writer:
             if time.monotonic() - self._since > _LONGEST_WITHOUT_PAUSE_SECONDS:
                 time.sleep(_PAUSE_SECONDS)
                 self._since = time.monotonic()
-            self._connection = connection = self._connection or _connected(file)
+            self._connection = connection = self._connection or connected(file)
             _begin(connection)
             yield connection
             connection.execute("COMMIT")
@@ -102,7 +103,7 @@ class SqliteFloor:
         self._copies = copies
         self._task = copies.task.type_number
         self._file = file
-        self._connection = _connected(file)
+        self._connection = connected(file)
 
     @staticmethod
     def reader(file: str) -> Read:

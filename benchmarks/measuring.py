@@ -12,6 +12,9 @@ from benchmarks.serving import Running
 
 _QUIET = 0.1
 """The share of the machine that others may use before figures are thought disturbed."""
+_RESTING = 0.05
+"""The share of one processor that a server without requests uses at most."""
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,16 @@ def _cpu(running: Running, database_pids: Sequence[int]) -> tuple[float, float, 
         meter.ended_children_cpu_seconds(),
         meter.machine_cpu_seconds(),
     )
+
+
+def await_rest(running: Running, most_seconds: float) -> None:
+    """Wait until a server has nothing left to do, such as moving the journals of a load before; not for ever."""
+    until = time.monotonic() + most_seconds
+    used, before = 1.0, meter.cpu_seconds([running.pid])
+    while used > _RESTING and time.monotonic() < until:
+        time.sleep(_LOOK_SECONDS)
+        now = meter.cpu_seconds([running.pid])
+        used, before = (now - before) / _LOOK_SECONDS, now
 
 
 def memory_after(running: Running, requests: Path, *, clients: int, count: int) -> list[int]:

@@ -1,10 +1,7 @@
-"""Figures as people read them: tables on the screen and in docs/benchmarks.md, between its two marks."""
+"""Figures as people read them: tables on the screen and in docs/benchmarks.md, between the two marks of their part."""
 
 from pathlib import Path
 from typing import Any
-
-_BEGIN = "<!-- figures: begin -->"
-_END = "<!-- figures: end -->"
 
 
 def progress(row: dict[str, Any]) -> str:
@@ -12,41 +9,68 @@ def progress(row: dict[str, Any]) -> str:
     server, floor = row["server"], row["floor"]
     return (
         f"{row['operation']:20} {row['clients']:3} clients  server {server['per_second']:8,.0f}/s"
-        f"  floor {floor['per_second']:8,.0f}/s  {_percent(row)}  others {server['others']:.0%} {floor['others']:.0%}"
+        f"  floor {floor['per_second']:8,.0f}/s  {of_floor(row):.0%}"
+        f"  others {server['others']:.0%} {floor['others']:.0%}"
     )
 
 
-def tables(results: dict[str, Any]) -> str:
-    """All figures as Markdown."""
-    lines = [f"Command: `{results['command']}`, {results['when']}", ""]
-    lines += [f"- {name}: {value}" for name, value in (results["machine"] | results["settings"]).items()]
+def write_tables(results: dict[str, Any]) -> str:
+    """All figures of reads and writes as Markdown."""
+    lines = circumstances(results)
     for found in results["databases"].values():
         lines += ["", f"### {found['version']}", "", *_table(found["figures"]), "", *_start_and_memory(found)]
-        lines.append(_others(found["figures"]))
+        lines.append(others(found["figures"]))
     return "\n".join(lines) + "\n"
 
 
-def write_page(page: Path, results: dict[str, Any]) -> None:
-    """Put the figures between the marks of a document, and leave its prose alone."""
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(_BEGIN)
-    after = rest.split(_END)[1]
-    page.write_text(f"{before}{_BEGIN}\n\n{tables(results)}\n{_END}{after}", encoding="utf-8")
+def circumstances(results: dict[str, Any]) -> list[str]:
+    """What was run, when and on what."""
+    facts = results["machine"] | results["settings"]
+    return [
+        f"Command: `{results['command']}`, {results['when']}",
+        "",
+        *(f"- {name}: {value}" for name, value in facts.items()),
+    ]
 
 
-def _table(rows: list[dict[str, Any]]) -> list[str]:
-    heads = ["operation", "clients", "req/s", "floor", "of floor"]
+def write_page(page: Path, part: str, text: str) -> None:
+    """Put the figures of a part between its marks in a document, and leave everything else alone."""
+    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+    content = page.read_text(encoding="utf-8")
+    before, rest = content.split(begin)
+    after = rest.split(end)[1]
+    page.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def figures_table(heads: list[str], rows: list[tuple[list[str], dict[str, Any]]]) -> list[str]:
+    """A table of measurements: what each row is about, then the server beside its floor."""
+    names = [*heads, "req/s", "floor", "of floor"]
     for name in ("p50 ms", "p99 ms", "CPU µs", "database CPU µs"):
-        heads += [name, "floor"]
-    lines = [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
-    for row in rows:
+        names += [name, "floor"]
+    lines = [f"| {' | '.join(names)} |", f"| --- |{' ---: |' * (len(names) - 1)}"]
+    for about, row in rows:
         server, floor = row["server"], row["floor"]
-        cells = [row["operation"], str(row["clients"])]
-        cells += [f"{server['per_second']:,.0f}", f"{floor['per_second']:,.0f}", _percent(row)]
+        cells = [*about, f"{server['per_second']:,.0f}", f"{floor['per_second']:,.0f}", f"{of_floor(row):.0%}"]
         for name, digits in (("p50_ms", 1), ("p99_ms", 1), ("server_cpu_us", 0), ("database_cpu_us", 0)):
             cells += [f"{server[name]:,.{digits}f}", f"{floor[name]:,.{digits}f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def of_floor(row: dict[str, Any]) -> float:
+    """The share of the floor's requests per second that the server reaches."""
+    share: float = row["server"]["per_second"] / row["floor"]["per_second"]
+    return share
+
+
+def others(rows: list[dict[str, Any]]) -> str:
+    """How much of the machine was not ours."""
+    shares = [row[target]["others"] for row in rows for target in ("server", "floor")]
+    return f"Other processes took {sum(shares) / len(shares):.0%} of the machine meanwhile, at most {max(shares):.0%}."
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    return figures_table(["operation", "clients"], [([row["operation"], str(row["clients"])], row) for row in rows])
 
 
 def _start_and_memory(found: dict[str, Any]) -> list[str]:
@@ -55,12 +79,3 @@ def _start_and_memory(found: dict[str, Any]) -> list[str]:
         f"Start to first answer: {found['first answer seconds']:.2f} s (median of three, migrated database).",
         f"Memory of each worker after the mixed requests: {used['server']} MB; floor {used['floor']} MB.",
     ]
-
-
-def _others(rows: list[dict[str, Any]]) -> str:
-    shares = [row[target]["others"] for row in rows for target in ("server", "floor")]
-    return f"Other processes took {sum(shares) / len(shares):.0%} of the machine meanwhile, at most {max(shares):.0%}."
-
-
-def _percent(row: dict[str, Any]) -> str:
-    return f"{row['server']['per_second'] / row['floor']['per_second']:.0%}"

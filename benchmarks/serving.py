@@ -64,11 +64,11 @@ def server(database: str, token: str, log: Path, settings: Mapping[str, str]) ->
 
 
 @contextlib.contextmanager
-def floor(database: str, journals: Path, log: Path) -> Iterator[Running]:
+def floor(database: str, journals: Path, log: Path, module: str = "benchmarks.floor") -> Iterator[Running]:
     """The floor on a free port of the loopback address."""
     address = _free_address()
     arguments = ["--bind", address, "--database", database, "--journals", str(journals)]
-    with _running([sys.executable, "-m", "benchmarks.floor", *arguments], address, "", log, {}) as running:
+    with _running([sys.executable, "-m", module, *arguments], address, "", log, {}) as running:
         yield running
 
 

@@ -16,7 +16,8 @@
       Unprocessable 422         understood, but against a rule
       InternalError 500         a fault of ours; tells the id of the request and nothing else
       NotImplementedYet 501     a verb or operation nobody routed
-      Unavailable 503           time limit, busy database, audit not writable; carries Retry-After
+      Unavailable 503           busy database, audit not writable; carries Retry-After
+        TimeLimit 503           the database took longer than a statement may
 
 A message says what was wrong, where, and what would be right; never the content of a resource.
 Issue codes: https://hl7.org/fhir/R4/valueset-issue-type.html
@@ -143,3 +144,7 @@ class Unavailable(FhirError):
 
     def __init__(self, diagnostics: str, *, retry_after_seconds: int = 2, code: str = "") -> None:
         super().__init__(diagnostics, code=code, headers={"Retry-After": str(retry_after_seconds)})
+
+
+class TimeLimit(Unavailable):
+    """A statement was ended because it took too long; a search says what to narrow instead."""

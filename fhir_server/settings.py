@@ -53,6 +53,7 @@ class Settings:
     page_size: int = _setting(100, "Entries of a page when _count is absent.", unit="entries")
     max_page_size: int = _setting(1_000, "Largest page.", unit="entries")
     max_includes: int = _setting(5_000, "Most resources included in one page.", unit="entries")
+    max_chain_links: int = _setting(4, "Most links of one chained search parameter.", unit="links")
     unknown_parameters: str = _setting("refuse", "Search parameters nobody knows.", choices=("refuse", "ignore"))
     total_cap: int = _setting(1_000, "How far _total=estimate counts.", unit="entries")
     database_timeout_ms: int = _setting(10_000, "Database time of one request, retries included.", unit="ms")

@@ -4,8 +4,17 @@ May import `fhir` and below. Entry points: `load`, `Definitions`; for the comman
 `check.check`.
 """
 
-from fhir_server.definitions.load import load
+from fhir_server.definitions.load import load, shipped
 from fhir_server.definitions.package import DefinitionsError
 from fhir_server.definitions.registry import Definitions, ResourceProfile, SearchParameter, ValueSetCodes, WorkRow
 
-__all__ = ["Definitions", "DefinitionsError", "ResourceProfile", "SearchParameter", "ValueSetCodes", "WorkRow", "load"]
+__all__ = [
+    "Definitions",
+    "DefinitionsError",
+    "ResourceProfile",
+    "SearchParameter",
+    "ValueSetCodes",
+    "WorkRow",
+    "load",
+    "shipped",
+]

@@ -5,6 +5,7 @@ expression, two parameters with one number, a bound value set nobody listed, a t
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -32,7 +33,7 @@ def load(profiles_folder: Path | None = None, terminology_folder: Path | None = 
     numbers = _numbers(tables.values())
     value_sets = _value_sets(terminology / BASE / "required-value-sets.json", built.values())
     sources = ["r4", *lines.read(profiles / "server" / "packages.json")["packages"]]
-    parameters = _parameters(profiles, sources, set(numbers))
+    parameters = _parameters(profiles, sources, set(numbers), built)
     profile = server.load(profiles / "server", parameters, built)
     return Definitions(
         structures=MappingProxyType(built),
@@ -44,6 +45,9 @@ def load(profiles_folder: Path | None = None, terminology_folder: Path | None = 
         server=MappingProxyType(profile.resources),
         work_rows=MappingProxyType(profile.work_rows),
         include_aliases=MappingProxyType(profile.include_aliases),
+        chain_aliases=MappingProxyType(profile.chain_aliases),
+        canonicals=profile.canonicals,
+        hierarchies=MappingProxyType(profile.hierarchies),
         packages=tuple(sources),
     )
 
@@ -94,7 +98,7 @@ def _value_sets(path: Path, built: Iterable[Structure]) -> dict[str, ValueSetCod
     }
 
 
-def _parameters(profiles: Path, sources: list[str], type_names: set[str]) -> Parameters:
+def _parameters(profiles: Path, sources: list[str], type_names: set[str], built: Mapping[str, Structure]) -> Parameters:
     """Parameters by type and code. The first source that defines one stands; the others must agree on its kind."""
     found: Parameters = {name: {} for name in (*_ABSTRACT, *sorted(type_names))}
     for source in sources:
@@ -106,7 +110,31 @@ def _parameters(profiles: Path, sources: list[str], type_names: set[str]) -> Par
     general = [parameter for name in _ABSTRACT for parameter in found.pop(name).values()]
     result = {name: {p.code: p for p in [_of_type(g, name) for g in general]} | own for name, own in found.items()}
     _check(result)
-    return result
+    return {
+        name: {code: _with_kinds(p, of_type, built) for code, p in of_type.items()} for name, of_type in result.items()
+    }
+
+
+def _with_kinds(
+    parameter: SearchParameter, of_type: Mapping[str, SearchParameter], built: Mapping[str, Structure]
+) -> SearchParameter:
+    """Kinds of components follow the elements: R4 has those of DocumentReference.relationship the wrong way round."""
+    if not parameter.components:
+        return parameter
+    unknown = [code for code, _ in parameter.components if code not in of_type]
+    if unknown:
+        raise DefinitionsError(f"{parameter.url}: component {unknown[0]} is not a parameter of {parameter.type_name}")
+    kinds = []
+    for code, expression in parameter.components:
+        kind = of_type[code].kind
+        root = parameter.expression.split("|")[0].strip()
+        types = server.element_types(f"{root}.{expression}", built)
+        if kind == "token" and types == {"Reference"} and expression.isalpha():
+            kind = "reference"
+        elif kind == "reference" and "Reference" not in types:
+            kind = "token"
+        kinds.append(kind)
+    return replace(parameter, component_kinds=tuple(kinds))
 
 
 def _parameter(row: dict[str, Any], source: str) -> SearchParameter:

@@ -18,7 +18,8 @@ WORK_COLUMNS = ("status", "intent", "priority", "owner", "requester", "patient",
 class SearchParameter:
     """One search parameter of one type; `expression` speaks of that type only.
 
-    `components` of a composite are pairs: the code of the parameter, the expression below `expression`.
+    `components` of a composite are pairs: the code of the parameter, the expression below `expression`; and
+    `component_kinds` the kinds of these parameters.
     """
 
     type_name: str
@@ -29,11 +30,16 @@ class SearchParameter:
     url: str
     components: tuple[tuple[str, str], ...] = ()
     source: str = ""
+    component_kinds: tuple[str, ...] = ()
 
     @property
     def number(self) -> int:
         """The number of its index rows: signed 32 bits, the same in every process and release."""
         return parameter_number(self.type_name, self.code)
+
+    def number_of(self, modifier: str) -> int:
+        """The number of the rows that a modifier is about: those of "code:text" are not those of "code"."""
+        return parameter_number(self.type_name, f"{self.code}:{modifier}")
 
 
 def parameter_number(type_name: str, code: str) -> int:
@@ -72,15 +78,23 @@ class ResourceProfile:
 
 @dataclass(frozen=True, slots=True)
 class WorkRow:
-    """Which search parameter of a type fills which typed column; a column that nothing fills is left out."""
+    """Which search parameter of a type fills which typed column; a column that nothing fills is left out.
+
+    `exact` are the columns whose parameter has at most one value, which the column then is.
+    """
 
     type_name: str
     columns: Mapping[str, str]
+    exact: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """All registries. `structures` holds every type and nested element by name ("Task", "Task.input", "HumanName")."""
+    """All registries. `structures` holds every type and nested element by name ("Task", "Task.input", "HumanName").
+
+    `chain_aliases` are parameters that stand for the end of a chain; `canonicals` those (type, code) whose values
+    name something by its `url`; `hierarchies` the parameter by which resources of a type are parts of one another.
+    """
 
     structures: Mapping[str, Structure]
     resource_types: Mapping[str, int]
@@ -91,6 +105,9 @@ class Definitions:
     server: Mapping[str, ResourceProfile]
     work_rows: Mapping[str, WorkRow]
     include_aliases: Mapping[str, str]
+    chain_aliases: Mapping[str, str]
+    canonicals: frozenset[tuple[str, str]]
+    hierarchies: Mapping[str, str]
     packages: tuple[str, ...]
 
     def structure(self, name: str) -> Structure | None:

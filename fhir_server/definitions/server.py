@@ -4,7 +4,8 @@ https://hl7.org/fhir/R4/capabilitystatement.html  A type that is not listed is d
 from the reference parameters of the types that are switched on, unless a row lists its own.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +25,7 @@ Parameters = Mapping[str, Mapping[str, SearchParameter]]
 Followed = Mapping[str, list[str]]
 """The reference parameters of each type that includes can follow."""
 _URIS = frozenset({"canonical", "uri", "url"})
+_SINGLE = re.compile(r"(\w+)\.(\w+)(?:\.where\(resolve\(\) is \w+\))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,9 @@ class ServerProfile:
     resources: dict[str, ResourceProfile]
     work_rows: dict[str, WorkRow]
     include_aliases: dict[str, str]
+    chain_aliases: dict[str, str]
+    canonicals: frozenset[tuple[str, str]]
+    hierarchies: dict[str, str]
 
 
 def load(folder: Path, parameters: Parameters, structures: Mapping[str, Structure]) -> ServerProfile:
@@ -46,14 +51,46 @@ def load(folder: Path, parameters: Parameters, structures: Mapping[str, Structur
     for name in rows:
         if name not in parameters:
             raise DefinitionsError(f"server/resources.json: type {name} is not defined")
-    work_rows = {name: _work_row(name, row, parameters) for name, row in lines.read(folder / "work-rows.json").items()}
+    work_rows = {
+        name: _work_row(name, row, parameters, structures)
+        for name, row in lines.read(folder / "work-rows.json").items()
+    }
     aliases = dict(lines.read(folder / "include-aliases.json"))
     resources = {name: _profile(name, row, rows.keys(), parameters, followed) for name, row in sorted(rows.items())}
     includes = {include for profile in resources.values() for include in profile.search_includes}
     for alias, include in aliases.items():
         if include not in includes:
             raise DefinitionsError(f"server/include-aliases.json: {alias}: {include} is not an include that we offer")
-    return ServerProfile(resources, work_rows, aliases)
+    return ServerProfile(
+        resources=resources,
+        work_rows=work_rows,
+        include_aliases=aliases,
+        chain_aliases=dict(lines.read(folder / "chain-aliases.json")),
+        canonicals=_canonicals(rows, parameters, structures),
+        hierarchies=_hierarchies(folder, parameters),
+    )
+
+
+def _hierarchies(folder: Path, parameters: Parameters) -> dict[str, str]:
+    found = dict(lines.read(folder / "hierarchies.json"))
+    for name, code in found.items():
+        parameter = parameters.get(name, {}).get(code)
+        if parameter is None or name not in parameter.targets:
+            raise DefinitionsError(f"server/hierarchies.json: {name}.{code} does not refer to a {name}")
+    return found
+
+
+def _canonicals(
+    enabled: Iterable[str], parameters: Parameters, structures: Mapping[str, Structure]
+) -> frozenset[tuple[str, str]]:
+    """The parameters that hold the URLs by which definitions are known."""
+    return frozenset(
+        (name, code)
+        for name in enabled
+        for code, found in parameters[name].items()
+        if found.kind in {"reference", "uri"}
+        and any("canonical" in element_types(branch, structures) for branch in found.expression.split("|"))
+    )
 
 
 def _profile(
@@ -90,10 +127,10 @@ def _is_followed(parameter: SearchParameter, structures: Mapping[str, Structure]
     """Whether includes can follow the parameter: one that holds canonicals only names no resource by type and id."""
     if parameter.kind != "reference":
         return False
-    return any(_element_types(branch, structures) - _URIS for branch in parameter.expression.split("|"))
+    return any(element_types(branch, structures) - _URIS for branch in parameter.expression.split("|"))
 
 
-def _element_types(expression: str, structures: Mapping[str, Structure]) -> set[str]:
+def element_types(expression: str, structures: Mapping[str, Structure]) -> set[str]:
     """The types of the element that a path ends at; of anything but a plain path, that of references."""
     root, *names = expression.strip().split(".")
     structure, types = structures.get(root), {"Reference"}
@@ -106,10 +143,20 @@ def _element_types(expression: str, structures: Mapping[str, Structure]) -> set[
     return types
 
 
-def _work_row(name: str, row: dict[str, str], parameters: Parameters) -> WorkRow:
+def _work_row(name: str, row: dict[str, str], parameters: Parameters, structures: Mapping[str, Structure]) -> WorkRow:
     for column, code in row.items():
         if column not in WORK_COLUMNS:
             raise DefinitionsError(f"server/work-rows.json: {name}: there is no column {column}")
         if code not in parameters.get(name, {}):
             raise DefinitionsError(f"server/work-rows.json: {name} has no search parameter {code}")
-    return WorkRow(name, MappingProxyType(dict(row)))
+    exact = (column for column, code in row.items() if _is_single(name, parameters[name][code], structures))
+    return WorkRow(name, MappingProxyType(dict(row)), frozenset(exact))
+
+
+def _is_single(name: str, parameter: SearchParameter, structures: Mapping[str, Structure]) -> bool:
+    """Whether a resource has at most one value for the parameter: that of one code or reference."""
+    path = _SINGLE.fullmatch(parameter.expression)
+    if path is None or path[1] != name:
+        return False
+    element = next((e for e in structures[name].elements if e.name == path[2]), None)
+    return element is not None and element.max == 1 and set(element.types) <= {"code", "Reference"}

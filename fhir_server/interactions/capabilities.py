@@ -17,7 +17,11 @@ from fhir_server.version import VERSION
 
 FORMATS = ("application/fhir+json", "json", "application/fhir+xml", "xml")
 PATCH_FORMATS = ("application/json-patch+json", "application/fhir+json", "application/fhir+xml")
-_SYSTEM = {"history-system": ("history-system",), "batch-or-transaction": ("batch", "transaction")}
+_SYSTEM = {
+    "search-system": ("search-system",),
+    "history-system": ("history-system",),
+    "batch-or-transaction": ("batch", "transaction"),
+}
 _CONDITIONAL = {"conditional-update": "conditionalUpdate"}
 
 
@@ -95,7 +99,9 @@ def _resource(core: Core, name: str) -> JsonObject:
 
 def _offered(core: Core, on: frozenset[str]) -> Sequence[str]:
     """The codes of routed interactions in the order of the route table."""
-    codes = [INTERACTION_OF.get(r.code, r.code) for r in ROUTES if r.level != "system" and r.code in core.handled]
+    codes = [
+        INTERACTION_OF.get(r.code, r.code) for r in ROUTES if r.level in {"type", "instance"} and r.code in core.handled
+    ]
     return [code for place, code in enumerate(codes) if code in on and code not in codes[:place]]
 
 

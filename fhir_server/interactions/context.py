@@ -13,6 +13,7 @@ from fhir_server.audit.sink import AuditSink
 from fhir_server.definitions import Definitions
 from fhir_server.errors import Issue
 from fhir_server.fhir.json import JsonObject
+from fhir_server.search import Searching
 from fhir_server.search.extract import Extractor
 from fhir_server.settings import Settings
 from fhir_server.store.database import Database, Rows, UnitOfWork
@@ -91,6 +92,7 @@ class Core:
     policy: Policy
     validator: Validator
     extractor: Extractor
+    searching: Searching
     rules: tuple[WriteRule, ...]
     now: Callable[[], int]
     cursor_key: bytes

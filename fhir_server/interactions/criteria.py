@@ -46,12 +46,12 @@ def one_match(context: Context, interaction: str, type_name: str, criteria: Pair
     vanishing = {resource_id for name, resource_id in context.vanishing if name == type_name}
     found = find_matches(
         context.rows,
-        context.core.definitions,
         type_name,
         wanted,
+        searching=context.core.searching,
         tenant=context.tenant,
         visible=context.visible(interaction, type_name),
-        settings=context.core.settings,
+        now=context.core.now(),
         limit=2 + (context.core.settings.max_entries if vanishing else 0),
     )
     left = [stored for stored in found if stored.resource_id not in vanishing]

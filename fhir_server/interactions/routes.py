@@ -32,8 +32,8 @@ class Route:
 ROUTES = (
     Route("GET", "metadata", "capabilities", "open"),
     Route("POST", "", "batch-or-transaction", "system"),
-    Route("GET", "", "search-system", "system", offered=False),
-    Route("POST", "_search", "search-system", "system", offered=False),
+    Route("GET", "", "search-system", "system"),
+    Route("POST", "_search", "search-system", "system"),
     Route("GET", "_history", "history-system", "system"),
     Route("GET", "{type}", "search-type", "type"),
     Route("POST", "{type}/_search", "search-type", "type"),
@@ -48,11 +48,14 @@ ROUTES = (
     Route("DELETE", "{type}/{id}", "delete", "instance"),
     Route("GET", "{type}/{id}/_history", "history-instance", "instance"),
     Route("GET", "{type}/{id}/_history/{version}", "vread", "instance"),
+    Route("GET", "{type}/{id}/{member}", "search-compartment", "compartment"),
+    Route("POST", "{type}/{id}/{member}/_search", "search-compartment", "compartment"),
 )
 
 INTERACTION_OF = {"conditional-update": "update", "conditional-patch": "patch", "conditional-delete": "delete"}
 """What a type must have switched on for the route to work."""
 
+_PLACES = {1: "{id}", 2: "{member}", 3: "{version}"}
 _BY_SHAPE: Mapping[str, Mapping[str, Route]] = {
     shape: {route.method: route for route in ROUTES if route.shape == shape} for shape in {r.shape for r in ROUTES}
 }
@@ -60,12 +63,13 @@ _BY_SHAPE: Mapping[str, Mapping[str, Route]] = {
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A route with what its path named."""
+    """A route with what its path named; `member` is the type searched in a compartment, "*" for all."""
 
     route: Route
     type_name: str | None = None
     resource_id: str | None = None
     version_id: int | None = None
+    member: str | None = None
 
     @property
     def interaction(self) -> str:
@@ -85,8 +89,10 @@ def match(method: str, path: str, enabled: Mapping[str, frozenset[str]]) -> Matc
     if by_method is None:
         raise NotFound("nothing is served at this path; see metadata for what is", code="not-found")
     type_name = segments[0] if shape.startswith("{type}") else None
-    if type_name is not None and type_name not in enabled:
-        raise NotFound("this resource type is not known or not switched on here", code="not-supported")
+    member = segments[2] if "{member}" in shape else None
+    for named in (type_name, None if member == "*" else member):
+        if named is not None and named not in enabled:
+            raise NotFound("this resource type is not known or not switched on here", code="not-supported")
     route = by_method.get(verb)
     if route is None or not _is_on(route, type_name, enabled):
         raise MethodNotAllowed(
@@ -105,12 +111,12 @@ def _shape(segments: list[str]) -> str:
         if segment.startswith(("_", "$")):
             parts.append(segment)
         else:
-            parts.append("{id}" if place == 1 else "{version}" if place == 3 else segment)
+            parts.append(_PLACES.get(place, segment))
     return "/".join(parts)
 
 
 def _is_on(route: Route, type_name: str | None, enabled: Mapping[str, frozenset[str]]) -> bool:
-    if type_name is None:
+    if type_name is None or route.level == "compartment":
         return True
     return INTERACTION_OF.get(route.code, route.code) in enabled[type_name]
 
@@ -133,4 +139,4 @@ def _named(route: Route, type_name: str | None, segments: list[str]) -> Match:
         if not VERSION.match(segments[3]):
             raise NotFound("no such version")
         version_id = int(segments[3])
-    return Match(route, type_name, resource_id, version_id)
+    return Match(route, type_name, resource_id, version_id, segments[2] if "{member}" in route.shape else None)

@@ -64,18 +64,16 @@ def _check_unreferenced(context: Context, proposal: Proposal) -> None:
     definitions = context.core.definitions
     number = definitions.resource_types[proposal.draft.type_name]
     parameters = [
-        p.number
-        for of_type in definitions.search_parameters.values()
-        for p in of_type.values()
-        if p.kind == "reference"
+        p for of_type in definitions.search_parameters.values() for p in of_type.values() if p.kind == "reference"
     ]
+    context.core.searching.readiness.check_all(parameters)
     # What this unit of work changes or deletes as well refers by its new content, which is judged by itself.
     changing = context.appearing | context.vanishing
     found = referrers.referrers(
         context.rows,
         number,
         proposal.resource_id,
-        parameters=parameters,
+        parameters=[p.number for p in parameters],
         tenant=context.tenant,
         limit=len(changing) + 1,
     )

@@ -6,19 +6,32 @@ the truth.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from fhir_server.definitions import Definitions
+from fhir_server.definitions import Definitions, SearchParameter
+from fhir_server.search import measures, pairs
 from fhir_server.search.expressions import Branch
-from fhir_server.search.values import Targets, fold, range_of, split_canonical
+from fhir_server.search.kinds.token import typed
+from fhir_server.search.units import Units
+from fhir_server.search.values import NO_TIME, Targets, fold, range_of, split_canonical
 
 Tail: TypeAlias = tuple[Any, ...]
 """The value columns of an index row, without its parameter."""
 Convert: TypeAlias = Callable[[Any], Iterable[Tail]]
 
-INDEXED_KINDS = ("token", "reference", "string", "date", "uri")
 NO_TOKEN: Tail = ("", "")
 NO_TARGET: Tail = (0, "", "")
+NOTHING: Mapping[str, Tail] = {
+    "token": NO_TOKEN, "reference": NO_TARGET, "string": ("", ""), "date": NO_TIME, "uri": ("",),
+    "quantity": measures.NOTHING, "position": measures.NO_PLACE,
+}  # fmt: skip
+"""By table: the row of an element that is there and cannot be searched, which only `:missing` finds."""
+TABLE_OF = {
+    "token": "token", "reference": "reference", "string": "string", "date": "date", "uri": "uri", "number": "quantity",
+    "quantity": "quantity", "composite": "composite", "special": "position",
+}  # fmt: skip
+"""The index table of each kind of parameter."""
 _TEXT_TYPES = frozenset({"string", "markdown", "id", "uri", "url", "canonical", "oid", "uuid"})
 _SCALAR_TYPES = frozenset({"boolean", "integer", "positiveInt", "unsignedInt", "date", "dateTime", "instant"})
 _DATE_TYPES = frozenset({"date", "dateTime", "instant", "Period", "Timing"})
@@ -26,19 +39,65 @@ _NAME_PARTS = ("text", "family", "given", "prefix", "suffix")
 _ADDRESS_PARTS = ("text", "line", "city", "district", "state", "postalCode", "country")
 
 
-def converter(kind: str, branch: Branch, definitions: Definitions, targets: Targets) -> Convert | None:
-    """How values of the branch's type become rows of this kind; None when they cannot."""
-    if kind == "token":
-        return _tokens(branch, definitions)
-    if kind == "reference":
-        return _references(branch.type, targets)
-    if kind == "string":
-        return _STRINGS.get(branch.type)
-    if kind == "date":
-        return _dates(branch.type) if branch.type in _DATE_TYPES else None
-    if kind == "uri":
-        return _uris if branch.type in _TEXT_TYPES else None
-    return None
+@dataclass(frozen=True, slots=True)
+class Converters:
+    """Makes the conversions of one server: its definitions, its references, its table of units."""
+
+    definitions: Definitions
+    targets: Targets
+    units: Units
+
+    def of(self, parameter: SearchParameter, branch: Branch) -> Convert | None:
+        """How values of the branch's type become rows of the parameter; None for composites that cannot be searched."""
+        if parameter.kind == "composite":
+            return pairs.converter(parameter, branch, self.definitions, self.of_kind)
+        convert = self.of_kind(parameter.kind, branch)
+        nothing = (NOTHING[TABLE_OF[parameter.kind]],)
+        return (lambda value: tuple(convert(value)) or nothing) if convert is not None else (lambda _: nothing)
+
+    def of_kind(self, kind: str, branch: Branch) -> Convert | None:
+        """How values of the branch's type become rows of a kind; None when they cannot."""
+        if branch.type == "Extension":
+            return self._of_extension(kind)
+        if kind == "token":
+            return _tokens(branch, self.definitions)
+        if kind == "reference":
+            return _references(branch.type, self.targets)
+        if kind == "string":
+            return _STRINGS.get(branch.type)
+        if kind == "date":
+            return _dates(branch.type) if branch.type in _DATE_TYPES else None
+        if kind == "uri":
+            return _uris if branch.type in _TEXT_TYPES else None
+        if kind in {"number", "quantity"}:
+            return measures.converter(branch.type, self.units)
+        return measures.positions if kind == "special" else None
+
+    def _of_extension(self, kind: str) -> Convert:
+        """An extension stands for its value."""
+        structure = self.definitions.structures["Extension"]
+        values = [p for p in structure.properties.values() if p.element.name == "value"]
+        known = {p.name: self.of_kind(kind, Branch((), p.structure or p.type, p.element)) for p in values}
+
+        def convert(extension: Any) -> Iterator[Tail]:
+            for name, value in extension.items() if isinstance(extension, dict) else ():
+                inner = known.get(name)
+                if inner is not None:
+                    yield from inner(value)
+
+        return convert
+
+    @staticmethod
+    def of_modifiers(kind: str, type_name: str) -> list[tuple[str, str, Convert]]:
+        """The modifiers that have rows of their own for values of a type: name, table, and how to make the rows."""
+        if type_name != "Extension":
+            return _MODIFIERS.get((kind, type_name), [])
+        return [
+            (modifier, table, _of_value(name, convert))
+            for (known, name), found in _MODIFIERS.items()
+            for modifier, table, convert in found
+            if known == kind
+        ]
 
 
 def _tokens(branch: Branch, definitions: Definitions) -> Convert | None:
@@ -75,7 +134,7 @@ def _coding(value: Any) -> Iterable[Tail]:
 
 def _concept(value: Any) -> Iterable[Tail]:
     coding = value.get("coding") if isinstance(value, dict) else None
-    return [tail for item in coding or () for tail in _coding(item)] or (NO_TOKEN,)
+    return [tail for item in _items(coding) for tail in _coding(item)] or (NO_TOKEN,)
 
 
 def _identifier(value: Any) -> Iterable[Tail]:
@@ -135,11 +194,56 @@ def _dates(type_name: str) -> Convert:
 
 
 def _uris(value: Any) -> Iterable[Tail]:
-    """A versioned canonical is found with its version and without."""
+    """A canonical is found with its version and without, and never needs its fragment."""
     if not isinstance(value, str):
         return ()
     url, version = split_canonical(value)
-    return ((value,), (url,)) if version else ((value,),)
+    return [(text,) for text in dict.fromkeys((value, url, f"{url}|{version}" if version else url))]
+
+
+def _words(value: Any) -> Iterator[Tail]:
+    """What `:text` searches: the words that stand for a code."""
+    if isinstance(value, dict):
+        yield from _string(value.get("text"))
+        for coding in (value, *_items(value.get("coding"))):
+            yield from _string(coding.get("display") if isinstance(coding, dict) else None)
+
+
+def _words_of_type(value: Any) -> Iterable[Tail]:
+    kind = value.get("type") if isinstance(value, dict) else None
+    return _string(kind.get("text")) if isinstance(kind, dict) else ()
+
+
+def _typed_values(value: Any) -> Iterator[Tail]:
+    """What `:of-type` searches: the value of an identifier under each coding of its type."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    for coding in _items(kind.get("coding") if isinstance(kind, dict) else None):
+        if _text(value, "value") and _text(coding, "code"):
+            yield typed(_text(coding, "system"), _text(coding, "code")), _text(value, "value")
+
+
+def _logical(value: Any) -> Iterable[Tail]:
+    """What `:identifier` searches: the identifier that stands for a reference."""
+    identifier = value.get("identifier") if isinstance(value, dict) else None
+    return _identifier(identifier) if isinstance(identifier, dict) else ()
+
+
+_MODIFIERS: Mapping[tuple[str, str], list[tuple[str, str, Convert]]] = {
+    ("token", "CodeableConcept"): [("text", "string", _words)],
+    ("token", "Coding"): [("text", "string", _words)],
+    ("token", "Identifier"): [("text", "string", _words_of_type), ("of-type", "token", _typed_values)],
+    ("reference", "Reference"): [("identifier", "token", _logical)],
+}
+
+
+def _of_value(type_name: str, convert: Convert) -> Convert:
+    """The same of an extension whose value has the type."""
+    member = f"value{type_name}"
+    return lambda extension: convert(extension[member]) if isinstance(extension, dict) and member in extension else ()
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any, name: str) -> str:

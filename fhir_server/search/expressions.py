@@ -143,7 +143,9 @@ class _Compiler:
         return self._of_type(argument.name, found)
 
     def _of_type(self, type_name: str, found: list[Branch]) -> list[Branch]:
-        return [branch for branch in found if branch.type == type_name]
+        """Primitive types begin with a small letter, also where an expression writes a capital one."""
+        wanted = {type_name, type_name[:1].lower() + type_name[1:]}
+        return [branch for branch in found if branch.type in wanted]
 
     def _extension(self, call: syntax.Call, found: list[Branch]) -> list[Branch]:
         url = self._literal(call.arguments[0])

@@ -10,20 +10,28 @@ from typing import Any
 
 from fhir_server.definitions import Definitions, SearchParameter
 from fhir_server.fhir.json import JsonObject
-from fhir_server.search.converters import INDEXED_KINDS, Convert, Tail, converter
-from fhir_server.search.expressions import Step, Truth, Where, compile_expression
+from fhir_server.search.converters import TABLE_OF, Convert, Converters, Tail
+from fhir_server.search.expressions import Branch, Step, Truth, Where, compile_expression
 from fhir_server.search.kinds import OWN
+from fhir_server.search.kinds.composite import arrangement
+from fhir_server.search.units import Units
 from fhir_server.search.values import Targets
-from fhir_server.store.tables import WORK_COLUMNS
+from fhir_server.store.tables import INDEX_TABLES, WORK_COLUMNS
 from fhir_server.store.unit_of_work import IndexRows, Work
 
+EXTRACTION_VERSION = 1
+"""How values become rows. Add one when a converter gives other rows than before: all that is stored is then stale."""
 ON_RESOURCE = frozenset(OWN)
 """Parameters that need no index rows: their value is a column of the resource."""
 
 
 def is_indexed(parameter: SearchParameter) -> bool:
     """Whether index rows are kept for the parameter."""
-    return parameter.kind in INDEXED_KINDS and parameter.code not in ON_RESOURCE
+    if parameter.kind == "composite":
+        return arrangement(parameter.component_kinds) is not None
+    if parameter.kind == "special":
+        return parameter.code == "near"
+    return parameter.kind in TABLE_OF and parameter.code not in ON_RESOURCE
 
 
 _Found = dict[str, dict[Tail, None]]
@@ -31,9 +39,9 @@ _Found = dict[str, dict[Tail, None]]
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """What a value found for a parameter turns into: rows of a kind."""
+    """What a value found for a parameter turns into: rows of a table."""
 
-    kind: str
+    table: str
     number: int
     convert: Convert
 
@@ -62,19 +70,19 @@ class _Place:
 class Extractor:
     """Index rows of resources of the types that are switched on; `base` is the server's own FHIR base."""
 
-    def __init__(self, definitions: Definitions, *, base: str) -> None:
-        targets = Targets(base, definitions.resource_types)
-        self._places = {name: _places(definitions, name, targets) for name in definitions.server}
+    def __init__(self, definitions: Definitions, *, base: str, units: Units) -> None:
+        converters = Converters(definitions, Targets(base, definitions.resource_types), units)
+        self._places = {name: _places(definitions, name, converters) for name in definitions.server}
         self._work = {name: _work_sources(definitions, name) for name in definitions.work_rows}
         self._names = {number: name for name, number in definitions.resource_types.items()}
 
     def index_rows(self, resource: JsonObject) -> IndexRows:
         """The rows of a resource, none of them twice; of a type that is switched off, none."""
-        found: _Found = {kind: {} for kind in INDEXED_KINDS}
+        found: _Found = {table: {} for table in INDEX_TABLES}
         place = self._places.get(resource["resourceType"])
         if place is not None:
             _visit(resource, place, found)
-        return IndexRows(**{kind: list(rows) for kind, rows in found.items()})
+        return IndexRows(**{table: list(rows) for table, rows in found.items()})
 
     def work_row(self, resource: JsonObject, rows: IndexRows | None = None) -> Work | None:
         """The typed columns of a type that has a work row; `rows`, if at hand, saves extracting them again."""
@@ -103,22 +111,31 @@ def _work_sources(definitions: Definitions, type_name: str) -> tuple[int, ...]:
     return tuple(parameters[columns[name]].number if name in columns else 0 for name in WORK_COLUMNS)
 
 
-def _places(definitions: Definitions, type_name: str, targets: Targets) -> _Place:
+def _places(definitions: Definitions, type_name: str, converters: Converters) -> _Place:
     """All parameters of a type as one tree, so that a resource is walked once and steps in common are taken once."""
     root = _Place()
     for parameter in definitions.search_parameters[type_name].values():
-        branches = compile_expression(parameter.expression, type_name, definitions) if is_indexed(parameter) else ()
-        for branch in branches:
-            convert = converter(parameter.kind, branch, definitions, targets)
-            if convert is not None:
-                place = functools.reduce(_Place.below, branch.steps, root)
-                place.rules.append(_Rule(parameter.kind, parameter.number, convert))
+        if not is_indexed(parameter):
+            continue
+        for branch in compile_expression(parameter.expression, type_name, definitions):
+            rules = _rules(parameter, branch, converters)
+            if rules:
+                functools.reduce(_Place.below, branch.steps, root).rules.extend(rules)
     return root
+
+
+def _rules(parameter: SearchParameter, branch: Branch, converters: Converters) -> list[_Rule]:
+    """What a value found for a parameter turns into: its own rows, and those of its modifiers."""
+    own = converters.of(parameter, branch)
+    rules = [] if own is None else [_Rule(TABLE_OF[parameter.kind], parameter.number, own)]
+    for modifier, table, convert in converters.of_modifiers(parameter.kind, branch.type):
+        rules.append(_Rule(table, parameter.number_of(modifier), convert))
+    return rules
 
 
 def _visit(node: Any, place: _Place, found: _Found) -> None:
     for rule in place.rules:
-        rows = found[rule.kind]
+        rows = found[rule.table]
         for tail in rule.convert(node):
             rows[rule.number, *tail] = None
     if place.conditions:

@@ -4,28 +4,43 @@ The one rule: nothing is dropped silently. A parameter is understood, or refused
 warning; only an empty value is ignored, as the standard has it.
 """
 
-import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote_plus
 
 from fhir_server.errors import BadRequest, Issue, TooCostly
 from fhir_server.search import escapes
-from fhir_server.search.request import Criterion, Include, SearchRequest, SortKey
+from fhir_server.search.labels import read_label
+from fhir_server.search.names import Names
+from fhir_server.search.request import Compartment, Criterion, SearchRequest
+from fhir_server.search.results import RESULT, Results
 
-NOT_BUILT = frozenset({
-    "_list", "_has", "_filter", "_text", "_content", "_contained", "_containedType", "_query", "_score", "_type",
-})  # fmt: skip
-RESULT = frozenset({
-    "_sort", "_count", "_total", "_include", "_revinclude", "_summary", "_elements", "_format", "_pretty", "_cursor",
-})  # fmt: skip
-ONCE = frozenset({"_count", "_total", "_summary", "_cursor"})
-SUMMARIES = ("true", "text", "data", "count", "false")
-TOTALS = ("none", "estimate", "accurate")
+TYPES = "_type"
 MAX_VALUES = 500
 MAX_CRITERIA = 50
 MAX_SORT_KEYS = 8
 MAX_INCLUDES = 50
+MAX_SEPARATORS = 200
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The settings that bound a search: entries of a page, and links of one chain."""
+
+    page_size: int
+    max_page_size: int
+    max_chain_links: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a search looks: one type, or several (`is_open`: `_type` may narrow them), maybe in a compartment."""
+
+    type_names: tuple[str, ...]
+    is_open: bool = False
+    compartment: Compartment | None = None
 
 
 @dataclass(slots=True)
@@ -33,39 +48,48 @@ class _Draft:
     """What has been read so far; `kept` are the pairs of the self link."""
 
     criteria: list[Criterion] = field(default_factory=list)
-    sort: list[SortKey] = field(default_factory=list)
-    includes: list[Include] = field(default_factory=list)
-    revincludes: list[Include] = field(default_factory=list)
-    elements: list[str] = field(default_factory=list)
-    single: dict[str, str] = field(default_factory=dict)
-    kept: list[tuple[str, str]] = field(default_factory=list)
+    results: Results = field(default_factory=Results)
+    kept: list[Pair] = field(default_factory=list)
     unknown: list[Issue] = field(default_factory=list)
 
 
-def parse(
-    type_name: str,
-    pairs: Sequence[tuple[str, str]],
-    *,
-    known: Collection[str],
-    lenient: bool,
-    page_size: int,
-    max_page_size: int,
-) -> SearchRequest:
-    """The request; `known` are the names of the type's search parameters. Raises BadRequest."""
+def parse(scope: Scope, pairs: Sequence[Pair], *, names: Names, limits: Limits, lenient: bool) -> SearchRequest:
+    """The request that the pairs make; raises BadRequest."""
     draft = _Draft()
+    reader = _Reader(names, limits, _type_names(scope, pairs, draft))
     for label, value in pairs:
         _check_text(label, value)
-        name, _, modifier = label.partition(":")
-        if not value.replace(",", ""):
+        if not value.replace(",", "") or (label == TYPES and scope.is_open):
             continue
+        name, _, modifier = label.partition(":")
         if name in RESULT:
-            _read_result(draft, name, modifier, value)
+            draft.results.read(name, modifier, value)
+            if name not in {"_count", "_total", "_summary", "_cursor"}:
+                draft.kept.append((label, value))
         else:
-            _read_criterion(draft, name, modifier, value, known)
+            reader.read(draft, label, value)
     if draft.unknown and not lenient:
         raise BadRequest(issues=draft.unknown)
     _check_limits(draft)
-    return _request(type_name, draft, page_size, max_page_size)
+    return _request(scope, reader.type_names, draft, limits)
+
+
+def _type_names(scope: Scope, pairs: Sequence[Pair], draft: _Draft) -> tuple[str, ...]:
+    """The types to search: those of the scope that every `_type` names."""
+    found = scope.type_names
+    for label, value in pairs:
+        if label.partition(":")[0] != TYPES:
+            continue
+        if not scope.is_open or label != TYPES:
+            raise BadRequest(f"{label[:60]} is for searches of several types", code="not-supported")
+        asked = [name for name in value.split(",") if name]
+        strange = next((name for name in asked if name not in scope.type_names), None)
+        if strange is not None:
+            raise BadRequest(f"_type: {strange[:60]} is not a type that can be searched here", code="not-supported")
+        if asked:
+            found = tuple(name for name in found if name in asked)
+            draft.kept.append((TYPES, ",".join(dict.fromkeys(asked))))
+    return found
 
 
 def _check_text(label: str, value: str) -> None:
@@ -78,10 +102,11 @@ def _check_text(label: str, value: str) -> None:
 
 
 def _check_limits(draft: _Draft) -> None:
+    results = draft.results
     counted = (
         ("parameters", len(draft.criteria), MAX_CRITERIA),
-        ("_sort keys", len(draft.sort), MAX_SORT_KEYS),
-        ("includes", len(draft.includes) + len(draft.revincludes), MAX_INCLUDES),
+        ("_sort keys", len(results.sort), MAX_SORT_KEYS),
+        ("includes", len(results.includes) + len(results.revincludes), MAX_INCLUDES),
         ("values", sum(len(c.values) for c in draft.criteria), MAX_VALUES),
     )
     for what, number, limit in counted:
@@ -89,98 +114,57 @@ def _check_limits(draft: _Draft) -> None:
             raise TooCostly(f"this search has {number} {what}; at most {limit} are taken in one search")
 
 
-def _read_criterion(draft: _Draft, name: str, modifier: str, value: str, known: Collection[str]) -> None:
-    if name in NOT_BUILT:
-        raise BadRequest(f"{name} is not supported by this server", code="not-supported")
-    if "." in name or "." in modifier:
-        raise BadRequest(f"chained search ({name[:60]}) is not supported by this server", code="not-supported")
-    if name not in known:
-        issue = _unknown(name, known)
-        draft.unknown.append(issue)
-        return
-    values = tuple(part for part in escapes.split(value, ",") if part)
-    draft.criteria.append(Criterion(name, modifier, values))
-    draft.kept.append((f"{name}:{modifier}" if modifier else name, ",".join(values)))
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads criteria against the names that the types of a search have."""
+
+    names: Names
+    limits: Limits
+    type_names: tuple[str, ...]
+
+    def read(self, draft: _Draft, label: str, value: str) -> None:
+        """Take one criterion, or note that nobody knows it."""
+        if label.count(".") + label.count(":") > MAX_SEPARATORS:
+            raise TooCostly("a search parameter's name has more links than any search takes")
+        links, name, modifier = read_label(label)
+        if len(links) > self.limits.max_chain_links:
+            raise TooCostly(f"{label[:60]}...: at most {self.limits.max_chain_links} links are taken in one chain")
+        values = tuple(part for part in escapes.split(value, ",") if part)
+        criterion = Criterion(name, modifier, values, links)
+        issue = self.names.unknown(criterion, self.type_names)
+        if issue is not None:
+            draft.unknown.append(issue)
+            return
+        draft.criteria.append(criterion)
+        draft.kept.append((criterion.label, ",".join(values)))
 
 
-def _unknown(name: str, known: Collection[str]) -> Issue:
-    near = [k for k in known if k.lower() == name.lower()] or difflib.get_close_matches(name, known, 1)
-    advice = f"; did you mean {near[0]}?" if near else ""
-    return Issue("error", "not-supported", f"{name[:60]} is not a search parameter of this type{advice}")
-
-
-def _read_result(draft: _Draft, name: str, modifier: str, value: str) -> None:
-    if modifier:
-        raise BadRequest(f"{name}:{modifier[:60]} is not supported by this server", code="not-supported")
-    if name in ONCE and draft.single.get(name, value) != value:
-        raise BadRequest(f"{name} is given more than once", code="value")
-    if name == "_sort":
-        draft.sort += [SortKey(key.removeprefix("-"), key.startswith("-")) for key in value.split(",") if key]
-    elif name == "_include":
-        draft.includes.append(_include(name, value))
-    elif name == "_revinclude":
-        draft.revincludes.append(_include(name, value))
-    elif name == "_elements":
-        draft.elements += [part.strip() for part in value.split(",") if part.strip()]
-    else:
-        draft.single[name] = value
-    if name not in ONCE:
-        draft.kept.append((name, value))
-
-
-def _include(name: str, value: str) -> Include:
-    parts = value.split(":")
-    if "*" in parts:
-        raise BadRequest(f"{name} with a wildcard is not supported by this server", code="not-supported")
-    if not 2 <= len(parts) <= 3 or not all(parts):
-        raise BadRequest(f"{name} is expected as Type:parameter or Type:parameter:Target", code="value")
-    return Include(parts[0], parts[1], parts[2] if len(parts) == 3 else "")
-
-
-def _request(type_name: str, draft: _Draft, page_size: int, max_page_size: int) -> SearchRequest:
-    summary = _choice(draft, "_summary", SUMMARIES, "")
-    total = _choice(draft, "_total", TOTALS, "none")
-    if summary == "text" and (draft.includes or draft.revincludes):
-        raise BadRequest("_summary=text cannot be combined with _include or _revinclude", code="value")
-    count = _count(draft, page_size, max_page_size)
-    if summary == "count":
-        count = 0
+def _request(scope: Scope, type_names: tuple[str, ...], draft: _Draft, limits: Limits) -> SearchRequest:
+    results = draft.results
+    summary, total = results.summary, results.total
+    count = results.count(limits.page_size, limits.max_page_size)
     for name in ("_count", "_total", "_summary"):
-        if name in draft.single:
-            draft.kept.append((name, str(count) if name == "_count" and summary != "count" else draft.single[name]))
+        if name in results.single:
+            shown = str(count) if name == "_count" and summary != "count" else results.single[name]
+            draft.kept.append((name, shown))
     warnings = (Issue("warning", issue.code, f"{issue.diagnostics}; it was left out") for issue in draft.unknown)
     return SearchRequest(
-        type_name=type_name,
+        type_names=type_names,
+        compartment=scope.compartment,
         criteria=tuple(draft.criteria),
-        sort=tuple(draft.sort),
+        sort=tuple(results.sort),
         count=count,
         total="accurate" if count == 0 else total,
-        includes=tuple(dict.fromkeys(draft.includes)),
-        revincludes=tuple(dict.fromkeys(draft.revincludes)),
+        includes=tuple(dict.fromkeys(results.includes)),
+        revincludes=tuple(dict.fromkeys(results.revincludes)),
         summary=summary,
-        elements=tuple(dict.fromkeys(draft.elements)),
-        cursor=draft.single.get("_cursor", ""),
+        elements=tuple(dict.fromkeys(results.elements)),
+        cursor=results.single.get("_cursor", ""),
         self_query=query_text(draft.kept),
         warnings=tuple(warnings),
     )
 
 
-def query_text(pairs: Sequence[tuple[str, str]]) -> str:
+def query_text(pairs: Sequence[Pair]) -> str:
     """The pairs as a query string, with the characters that FHIR clients leave alone left alone."""
     return "&".join(f"{quote_plus(name, safe=':-._~')}={quote_plus(value, safe=':/,-._~')}" for name, value in pairs)
-
-
-def _choice(draft: _Draft, name: str, choices: tuple[str, ...], default: str) -> str:
-    value = draft.single.get(name, default)
-    if value != default and value not in choices:
-        raise BadRequest(f"{name} is expected to be one of {', '.join(choices)}", code="value")
-    return value
-
-
-def _count(draft: _Draft, page_size: int, max_page_size: int) -> int:
-    text = draft.single.get("_count")
-    if text is None:
-        return min(page_size, max_page_size)
-    if not text.isascii() or not text.isdigit():
-        raise BadRequest("_count is expected to be a whole number, 0 or more", code="value")
-    return max_page_size if len(text) > 9 else min(int(text), max_page_size)

@@ -10,17 +10,42 @@ from fhir_server.errors import Issue
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """One step of a chain: `subject:Patient.` leads on by a parameter, `_has:Task:patient:` back by one of `type_name`.
+
+    `type_name` is "" where a step forward names none.
+    """
+
+    code: str
+    type_name: str
+    is_reverse: bool = False
+
+    @property
+    def label(self) -> str:
+        """How the client wrote it, with what separates it from the rest."""
+        if self.is_reverse:
+            return f"_has:{self.type_name}:{self.code}:"
+        return f"{self.code}:{self.type_name}." if self.type_name else f"{self.code}."
+
+
+@dataclass(frozen=True, slots=True)
 class Criterion:
-    """`name:modifier=value,value`: one condition; the values are alternatives, none of them empty."""
+    """`links name:modifier=value,value`: one condition; the values are alternatives, none of them empty."""
 
     name: str
     modifier: str
     values: tuple[str, ...]
+    links: tuple[Link, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The parameter with its links, without the modifier: "subject:Patient.name"."""
+        return "".join(link.label for link in self.links) + self.name
 
     @property
     def label(self) -> str:
         """How the client wrote it: "owner:missing"."""
-        return f"{self.name}:{self.modifier}" if self.modifier else self.name
+        return f"{self.path}:{self.modifier}" if self.modifier else self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +58,12 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """`Type:parameter[:target]` of _include or _revinclude; `target` is "" when any type will do."""
+    """`Type:parameter[:target]` of _include or _revinclude; "*" is any type or parameter, `target` "" any type."""
 
     source: str
     name: str
     target: str
+    iterates: bool = False
 
     @property
     def label(self) -> str:
@@ -46,10 +72,19 @@ class Include:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchRequest:
-    """One search of one type; `count` 0 asks for the total alone; `total` is none, estimate or accurate."""
+class Compartment:
+    """Whose compartment is searched: https://hl7.org/fhir/R4/compartmentdefinition.html ."""
 
     type_name: str
+    resource_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """One search; `count` 0 asks for the total alone; `total` is none, estimate or accurate."""
+
+    type_names: tuple[str, ...]
+    compartment: Compartment | None
     criteria: tuple[Criterion, ...]
     sort: tuple[SortKey, ...]
     count: int

@@ -1,140 +1,115 @@
 """Understands a SearchRequest with the definitions: which index rows, which comparison, which order.
 
-https://hl7.org/fhir/R4/search.html#modifiers  What is not built is refused by name; a value that does not fit is
-refused with what would.
+https://hl7.org/fhir/R4/search.html  What cannot be understood is refused by name, and with what would fit.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-from fhir_server.definitions import Definitions, SearchParameter
-from fhir_server.errors import BadRequest, TooCostly
-from fhir_server.search.extract import is_indexed
-from fhir_server.search.kinds import KINDS, OWN, Kind, Reading
-from fhir_server.search.plan import NOTHING, Condition, Inclusion, OrderKey, Search
-from fhir_server.search.request import Criterion, Include, SearchRequest, SortKey
-from fhir_server.search.values import Targets
+from fhir_server.definitions import SearchParameter
+from fhir_server.errors import BadRequest
+from fhir_server.search.compartments import in_compartment
+from fhir_server.search.criteria import condition
+from fhir_server.search.inclusions import resolve_inclusions
+from fhir_server.search.kinds import KINDS
+from fhir_server.search.plan import AnyOf, Linked, Node, OrderKey, Search
+from fhir_server.search.request import Criterion, Link, SearchRequest, SortKey
+from fhir_server.search.understanding import Understanding
 
-LATER_MODIFIERS = frozenset({"text", "in", "not-in", "above", "below", "of-type", "identifier", "iterate", "type"})
-MAX_COMPARISONS = 50
-"""Values of one criterion that are no equalities, such as dates."""
-NEWEST_FIRST = (OrderKey("updated", 0, descending=True),)
-
-
-@dataclass(frozen=True, slots=True)
-class Understanding:
-    """What names and values are read against: definitions, this server's base, the clock in microseconds."""
-
-    definitions: Definitions
-    base: str
-    now: int
-
-    @property
-    def targets(self) -> Targets:
-        """How references are read."""
-        return Targets(self.base, self.definitions.resource_types)
+NEWEST_FIRST = (OrderKey("updated", (), descending=True),)
 
 
 def resolve(request: SearchRequest, understanding: Understanding) -> Search:
     """The search that a request means; raises BadRequest."""
-    definitions, type_name = understanding.definitions, request.type_name
+    numbers = understanding.definitions.resource_types
+    conditions = [_node(criterion, request.type_names, understanding) for criterion in request.criteria]
+    if request.compartment is not None:
+        conditions.append(in_compartment(request.compartment, request.type_names, understanding))
     return Search(
-        type_number=definitions.resource_types[type_name],
-        conditions=tuple(_condition(c, type_name, understanding) for c in request.criteria),
-        order=tuple(_order_key(key, type_name, definitions) for key in request.sort) or NEWEST_FIRST,
-        includes=tuple(_include(i, type_name, definitions) for i in request.includes),
-        revincludes=tuple(_revinclude(i, type_name, definitions) for i in request.revincludes),
+        type_numbers=tuple(numbers[name] for name in request.type_names),
+        conditions=tuple(conditions),
+        order=tuple(_order_key(key, request.type_names, understanding) for key in request.sort) or NEWEST_FIRST,
+        inclusions=resolve_inclusions(request, understanding),
     )
 
 
-def _condition(criterion: Criterion, type_name: str, understanding: Understanding) -> Condition:
-    parameter = understanding.definitions.search_parameters[type_name][criterion.name]
-    kind, number = _kind_of(parameter)
-    if criterion.modifier == "missing":
-        return Condition(kind.name, number, "absent" if _is_true(criterion) else "present")
-    _check_modifier(criterion, parameter, kind, understanding.definitions)
-    reading = Reading(criterion.label, criterion.modifier, understanding.targets, understanding.now)
-    alternatives = tuple(kind.read(value, reading) for value in criterion.values)
-    alternatives = tuple(a for a in alternatives if a != NOTHING) or (NOTHING,)
-    if sum(a.form in kind.forms and not kind.forms[a.form].columns for a in alternatives) > MAX_COMPARISONS:
-        raise TooCostly(f"{criterion.label}: at most {MAX_COMPARISONS} such values are taken in one search")
-    return Condition(kind.name, number, "not" if criterion.modifier == "not" else "match", alternatives)
+def _node(criterion: Criterion, type_names: Sequence[str], understanding: Understanding) -> Node:
+    alias = understanding.definitions.chain_aliases.get(criterion.name)
+    if alias is not None and not criterion.links:
+        criterion = understanding.without_alias(criterion, alias)
+    return _follow(criterion, criterion.links, type_names, understanding)
 
 
-def _kind_of(parameter: SearchParameter) -> tuple[Kind, int]:
-    if parameter.code in OWN:
-        return OWN[parameter.code], 0
-    if not is_indexed(parameter):
-        raise BadRequest(
-            f"{parameter.code}: searching by {parameter.kind} is not supported by this server", code="not-supported"
-        )
-    return KINDS[parameter.kind], parameter.number
+def _follow(
+    criterion: Criterion, links: Sequence[Link], type_names: Sequence[str], understanding: Understanding
+) -> Node:
+    """The condition at the end of some links, which begin at some types."""
+    if not links:
+        options = [
+            condition(criterion, parameters, understanding)
+            for parameters in _by_kind(criterion, type_names, understanding)
+        ]
+        return options[0] if len(options) == 1 else AnyOf(tuple(options))
+    link = links[0]
+    targets = understanding.names.led_to(link, type_names, criterion.path) or []
+    starts = [link.type_name] if link.is_reverse else type_names
+    found = [p for p in (understanding.definitions.search_parameter(name, link.code) for name in starts) if p]
+    for parameter in found:
+        understanding.readiness.check(parameter)
+    reachable = _with_next(criterion, links, targets, understanding)
+    tail = _follow(criterion, links[1:], reachable, understanding)
+    numbers = understanding.definitions.resource_types
+    return Linked(
+        is_reverse=link.is_reverse,
+        numbers=tuple(sorted({p.number for p in found})),
+        type_numbers=tuple(sorted(numbers[name] for name in reachable)),
+        tail=tail,
+        url_numbers=_url_numbers(found, type_names if link.is_reverse else reachable, understanding),
+    )
 
 
-def _is_true(criterion: Criterion) -> bool:
-    if len(set(criterion.values)) != 1 or criterion.values[0] not in {"true", "false"}:
-        raise BadRequest(f"{criterion.label}: expected true or false", code="value")
-    return criterion.values[0] == "true"
+def _with_next(
+    criterion: Criterion, links: Sequence[Link], targets: Sequence[str], understanding: Understanding
+) -> list[str]:
+    """Those of the types that a link leads to which have what comes next."""
+    definitions = understanding.definitions
+    if len(links) > 1:
+        following = links[1]
+        if following.is_reverse:
+            pointing = definitions.search_parameter(following.type_name, following.code)
+            return [t for t in targets if pointing is not None and (not pointing.targets or t in pointing.targets)]
+        return [t for t in targets if definitions.search_parameter(t, following.code) is not None]
+    return [t for t in targets if definitions.search_parameter(t, criterion.name) is not None]
 
 
-def _check_modifier(criterion: Criterion, parameter: SearchParameter, kind: Kind, definitions: Definitions) -> None:
-    modifier = criterion.modifier
-    if not modifier or modifier in kind.modifiers:
-        return
-    if kind.name == "reference" and modifier in definitions.resource_types:
-        if parameter.targets and modifier not in parameter.targets:
-            raise BadRequest(f"{criterion.label}: expected one of {', '.join(parameter.targets)}", code="value")
-        return
-    reason = "is not supported by this server" if modifier in LATER_MODIFIERS else "does not fit this parameter"
-    raise BadRequest(f"{criterion.label[:120]}: modifier {modifier[:60]} {reason}", code="not-supported")
+def _url_numbers(
+    found: Sequence[SearchParameter], targets: Sequence[str], understanding: Understanding
+) -> tuple[int, ...]:
+    definitions = understanding.definitions
+    if not any((p.type_name, p.code) in definitions.canonicals for p in found):
+        return ()
+    urls = (definitions.search_parameter(name, "url") for name in targets)
+    return tuple(sorted(p.number for p in urls if p is not None and p.kind == "uri"))
 
 
-def _order_key(key: SortKey, type_name: str, definitions: Definitions) -> OrderKey:
-    parameter = definitions.search_parameter(type_name, key.name)
-    if parameter is None:
+def _by_kind(
+    criterion: Criterion, type_names: Sequence[str], understanding: Understanding
+) -> list[list[SearchParameter]]:
+    """The parameters of that name of all the types that have it, together where they are of one kind."""
+    groups: dict[tuple[str, tuple[str, ...]], list[SearchParameter]] = {}
+    for name in type_names:
+        parameter = understanding.definitions.search_parameter(name, criterion.name)
+        if parameter is not None:
+            components = tuple(code for code, _ in parameter.components)
+            groups.setdefault((parameter.kind, components), []).append(parameter)
+    return list(groups.values())
+
+
+def _order_key(key: SortKey, type_names: Sequence[str], understanding: Understanding) -> OrderKey:
+    common: Mapping[str, list[SearchParameter]] = understanding.names.common(type_names)
+    parameters = common.get(key.name)
+    if parameters is None:
         raise BadRequest(f"_sort: {key.name[:60]} is not a search parameter of this type", code="not-supported")
-    kind, number = _kind_of(parameter)
-    return OrderKey(kind.name, number, key.descending)
-
-
-def _include(include: Include, type_name: str, definitions: Definitions) -> Inclusion:
-    source, code = _source(include, definitions)
-    if source != type_name:
-        raise BadRequest(f"_include={include.label[:120]}: expected to begin with {type_name}", code="value")
-    parameter = _reference_parameter("_include", include, source, code, definitions)
-    return Inclusion(parameter.number, _type_number("_include", include, definitions))
-
-
-def _revinclude(include: Include, type_name: str, definitions: Definitions) -> Inclusion:
-    source, code = _source(include, definitions)
-    if source not in definitions.server:
-        raise BadRequest(f"_revinclude={include.label[:120]}: no such type on this server", code="not-supported")
-    if include.target not in {"", type_name}:
-        raise BadRequest(f"_revinclude={include.label[:120]}: expected to end with {type_name}", code="value")
-    parameter = _reference_parameter("_revinclude", include, source, code, definitions)
-    return Inclusion(parameter.number, definitions.resource_types[type_name])
-
-
-def _source(include: Include, definitions: Definitions) -> tuple[str, str]:
-    written = f"{include.source}:{include.name}"
-    source, _, code = definitions.include_aliases.get(written, written).partition(":")
-    return source, code
-
-
-def _reference_parameter(
-    what: str, include: Include, source: str, code: str, definitions: Definitions
-) -> SearchParameter:
-    parameter = definitions.search_parameter(source, code)
-    if parameter is None or parameter.kind != "reference":
-        raise BadRequest(
-            f"{what}={include.label[:120]}: not a reference parameter of {source[:60]}", code="not-supported"
-        )
-    profile = definitions.server.get(source)
-    if profile is not None and f"{source}:{code}" not in profile.search_includes:
-        raise BadRequest(f"{what}={include.label[:120]} is not supported by this server", code="not-supported")
-    return parameter
-
-
-def _type_number(what: str, include: Include, definitions: Definitions) -> int:
-    if include.target and include.target not in definitions.resource_types:
-        raise BadRequest(f"{what}={include.label[:120]}: the target is not a resource type", code="value")
-    return definitions.resource_types.get(include.target, 0)
+    kind, numbers = understanding.kind_of(parameters)
+    if not KINDS[kind.name].sort_column:
+        raise BadRequest(f"_sort: nothing can be ordered by {key.name[:60]}", code="not-supported")
+    return OrderKey(kind.name, numbers, key.descending)

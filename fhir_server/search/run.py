@@ -1,26 +1,25 @@
 """Runs a search: one page of matches, what they include, and the total when it was asked for.
 
 https://hl7.org/fhir/R4/search.html  All statements of one search see the same state of the database and the same
-predicate. Statements are compiled once for each shape; a plain page costs one.
+predicate. Statements are compiled once for each shape and way; a plain page costs one.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from sqlalchemy import ClauseElement
-
-from fhir_server.definitions import Definitions
-from fhir_server.errors import BadRequest, Issue
+from fhir_server.errors import BadRequest, Issue, TimeLimit, TooCostly
 from fhir_server.search import cursor
-from fhir_server.search.parse import RESULT, parse, query_text
+from fhir_server.search.asking import Asking
+from fhir_server.search.including import Included, included
+from fhir_server.search.parse import Limits, Scope, parse, query_text
 from fhir_server.search.plan import Search
 from fhir_server.search.request import SearchRequest
-from fhir_server.search.resolve import Understanding, resolve
-from fhir_server.search.sql import conditions, includes, matches, order
-from fhir_server.settings import Settings
+from fhir_server.search.resolve import resolve
+from fhir_server.search.results import RESULT
+from fhir_server.search.searching import Searching
+from fhir_server.search.sql import order
 from fhir_server.store.reading import COLUMNS, stored
 from fhir_server.store.statements import Rows
 from fhir_server.store.stored import Stored
@@ -58,96 +57,69 @@ class _Snapshots(Protocol):
     def snapshot(self) -> AbstractContextManager[Rows]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    """A search with what runs it: the rows of one state of the database, the tenant, the predicate."""
-
-    rows: Rows
-    search: Search
-    tenant: int
-    visible: Predicate
-
-    def select(
-        self, key: Hashable, build: Callable[[], ClauseElement], parameters: Mapping[str, Any]
-    ) -> list[tuple[Any, ...]]:
-        """The rows of a statement that depends on the key and the predicate."""
-        sql = self.rows.cached_sql(("search", key, self.visible.key), build)
-        return self.rows.rows(sql, {**self.visible.parameters, "tenant": self.tenant, **parameters})
-
-
 def read_request(
-    type_name: str, pairs: Sequence[tuple[str, str]], *, definitions: Definitions, settings: Settings, lenient: bool
+    scope: Scope, pairs: Sequence[tuple[str, str]], *, searching: Searching, lenient: bool
 ) -> SearchRequest:
     """The search that the pairs of a query ask for; raises BadRequest naming what is unknown."""
-    return parse(
-        type_name,
-        pairs,
-        known=definitions.search_parameters[type_name].keys(),
-        lenient=lenient,
-        page_size=settings.page_size,
-        max_page_size=settings.max_page_size,
-    )
+    settings = searching.settings
+    limits = Limits(settings.page_size, settings.max_page_size, settings.max_chain_links)
+    return parse(scope, pairs, names=searching.names, limits=limits, lenient=lenient)
 
 
 def search(
     rows: Rows,
     request: SearchRequest,
     *,
-    definitions: Definitions,
-    settings: Settings,
+    searching: Searching,
     tenant: int,
     visible: Predicate,
     paging: Paging,
     now: int,
 ) -> Page:
-    """One page; `now` is the clock in epoch microseconds. Raises BadRequest for what does not fit."""
-    found = resolve(request, Understanding(definitions, settings.fhir_base, now))
+    """One page; `now` is the clock in epoch microseconds. Raises BadRequest for what does not fit or costs too much."""
     # The size of pages and what comes with them may change on the way; what is searched, and by whom, may not.
-    binding = repr((paging.caller, tenant, request.type_name, request.criteria, request.sort))
+    binding = repr((paging.caller, tenant, request.type_names, request.compartment, request.criteria, request.sort))
     after = cursor.opened(request.cursor, key=paging.key, binding=binding) if request.cursor else None
-    with _one_state(rows, several=_needs_several(request)) as state:
-        asking = _Asking(state, found, tenant, visible)
-        found_matches, last = _matches(asking, after, request.count)
-        included, too_many = _included(asking, found_matches, settings.max_includes)
-        total = _total(asking, request.total, settings.total_cap)
-    warnings = list(request.warnings)
-    if too_many:
-        text = f"more than {settings.max_includes} resources would be included; the rest was left out"
-        warnings.append(Issue("warning", "incomplete", text))
-    if total is None and request.total == "estimate":
-        text = f"more than {settings.total_cap} match; they were not counted further: use _total=accurate"
-        warnings.append(Issue("information", "incomplete", text))
+    try:
+        with _one_state(rows, several=_needs_several(request)) as state:
+            asking = Asking(state, searching, tenant, visible, now)
+            found = asking.known(resolve(request, asking.understanding()))
+            matches, last = _matches(asking, found, after, request.count)
+            more = included(asking, found.inclusions, matches)
+            total = _total(asking, found, request.total, searching.settings.total_cap)
+    except TimeLimit:
+        raise TooCostly(_too_dear(request)) from None
     following = None if last is None else cursor.sealed(last, key=paging.key, binding=binding)
     return Page(
-        matches=found_matches,
-        included=included,
+        matches=matches,
+        included=more.stored,
         total=total,
         self_query=_query(request, request.cursor),
         next_query=None if following is None else _query(request, following),
-        warnings=warnings,
+        warnings=_warnings(request, more, total, searching),
     )
 
 
 def find_matches(
     rows: Rows,
-    definitions: Definitions,
     type_name: str,
     criteria: Sequence[tuple[str, str]],
     *,
+    searching: Searching,
     tenant: int,
     visible: Predicate,
-    settings: Settings,
+    now: int,
     limit: int = 2,
 ) -> list[Stored]:
     """The newest resources that criteria select, for conditional interactions; raises BadRequest."""
     other = next((name for name, _ in criteria if name.partition(":")[0] in RESULT - {"_format", "_pretty"}), None)
     if other is not None:
         raise BadRequest(f"{other[:60]} selects nothing; criteria are search parameters only", code="value")
-    request = read_request(type_name, criteria, definitions=definitions, settings=settings, lenient=False)
+    request = read_request(Scope((type_name,)), criteria, searching=searching, lenient=False)
     if not request.criteria:
         raise BadRequest("the criteria select nothing in particular; give at least one search parameter")
-    found = resolve(request, Understanding(definitions, settings.fhir_base, 0))
-    return _matches(_Asking(rows, found, tenant, visible), None, limit)[0]
+    asking = Asking(rows, searching, tenant, visible, now)
+    return _matches(asking, asking.known(resolve(request, asking.understanding())), None, limit)[0]
 
 
 def _query(request: SearchRequest, position: str) -> str:
@@ -155,7 +127,10 @@ def _query(request: SearchRequest, position: str) -> str:
 
 
 def _needs_several(request: SearchRequest) -> bool:
-    return bool(request.includes or request.revincludes or (request.total != "none" and request.count))
+    """Whether more than one statement must see the same: links and what modifiers stand for are looked up first."""
+    if request.includes or request.revincludes or (request.total != "none" and request.count):
+        return True
+    return any(c.links or c.modifier in {"in", "not-in", "above", "below"} for c in request.criteria)
 
 
 @contextmanager
@@ -168,47 +143,46 @@ def _one_state(rows: Rows, *, several: bool) -> Iterator[Rows]:
         yield rows
 
 
-def _matches(asking: _Asking, after: order.Place | None, count: int) -> tuple[list[Stored], order.Place | None]:
+def _matches(
+    asking: Asking, found: Search, after: order.Place | None, count: int
+) -> tuple[list[Stored], order.Place | None]:
     """The matches of a page, and the place of the last one when there are more."""
-    if count == 0:
+    if count == 0 or not found.type_numbers:
         return [], None
-    shape = asking.search.shape
     window = order.Window(None if after is None else tuple(value is None for value in after), count + 1)
-    found = asking.select(
-        ("page", shape, window),
-        lambda: matches.page(shape, window=window, visible=asking.visible),
-        {**conditions.operands(asking.search.conditions), **order.operands(after)},
-    )
+    rows = asking.page(found, window, after)
     place = None
-    if len(found) > count:
-        pk, *_ = last = found[count - 1]
+    if len(rows) > count:
+        pk, *_ = last = rows[count - 1]
         place = (*last[len(COLUMNS) :], pk)
-    return [stored(row[: len(COLUMNS)]) for row in found[:count]], place
+    return [stored(row[: len(COLUMNS)]) for row in rows[:count]], place
 
 
-def _included(asking: _Asking, including: list[Stored], limit: int) -> tuple[list[Stored], bool]:
-    """What the matches include, none of it twice nor a match, and whether that was too much."""
-    search, visible = asking.search, asking.visible
-    found: dict[int, Stored] = {}
-    parameters = {"pks": [m.pk for m in including], "ids": [m.resource_id for m in including]}
-    for inclusions, build in ((search.includes, includes.included), (search.revincludes, includes.including)):
-        if including and inclusions:
-            statement = partial(build, inclusions, limit=limit + 1, visible=visible)
-            rows = asking.select((build.__name__, inclusions, limit), statement, parameters)
-            found.update((row[0], stored(row)) for row in rows)
-    ordered = [found[pk] for pk in sorted(found)]
-    return ordered[:limit], len(ordered) > limit
-
-
-def _total(asking: _Asking, wanted: str, cap: int) -> int | None:
+def _total(asking: Asking, found: Search, wanted: str, cap: int) -> int | None:
     if wanted == "none":
         return None
-    shape = asking.search.shape
+    if not found.type_numbers:
+        return 0
     limit = cap + 1 if wanted == "estimate" else None
-    rows = asking.select(
-        ("total", replace(shape, order=()), limit),
-        lambda: matches.total(shape, limit=limit, visible=asking.visible),
-        conditions.operands(asking.search.conditions),
-    )
-    counted: int = rows[0][0]
+    counted = asking.total(replace(found, order=()), limit)
     return None if limit is not None and counted > cap else counted
+
+
+def _warnings(request: SearchRequest, more: Included, total: int | None, searching: Searching) -> list[Issue]:
+    warnings = list(request.warnings)
+    settings = searching.settings
+    if more.is_cut:
+        text = f"more than {settings.max_includes} resources would be included; the rest was left out"
+        warnings.append(Issue("warning", "incomplete", text))
+    if total is None and request.total == "estimate":
+        text = f"more than {settings.total_cap} match; they were not counted further: use _total=accurate"
+        warnings.append(Issue("information", "incomplete", text))
+    return warnings
+
+
+def _too_dear(request: SearchRequest) -> str:
+    """What to narrow: names only, no values."""
+    named = ", ".join(dict.fromkeys(c.path[:60] for c in request.criteria[:5])) or "no parameter at all"
+    counting = "; leave out _total" if request.total == "accurate" else ""
+    ordering = "; leave out _sort" if request.sort else ""
+    return f"this search by {named} takes too long: add a parameter that few resources match{counting}{ordering}"

@@ -15,6 +15,8 @@ from fhir_server.fhir.dates import DateRange
 FOLDED_LENGTH = 200
 FAR_PAST = -(1 << 62)
 FAR_FUTURE = 1 << 62
+NO_TIME = DateRange(FAR_FUTURE, FAR_PAST)
+"""The row of an element that says no time: found by no comparison."""
 
 
 def fold(text: str) -> str:

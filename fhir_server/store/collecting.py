@@ -12,23 +12,25 @@ from sqlalchemy import Table
 from fhir_server.fhir import meta
 from fhir_server.store.statements import Compiling, StatementCache
 from fhir_server.store.stored import Stored
-from fhir_server.store.unit_of_work import Change
+from fhir_server.store.unit_of_work import Change, Reindexed
 
 RowGroup = tuple[Table, tuple[str, ...]]
 """A table and the columns that are given; rows of a group are written together."""
+CollectedRows = dict[RowGroup, list[Mapping[str, Any]]]
 
 
 class CollectingUnit(Compiling):
     """The collecting half of a `UnitOfWork`; a database adds how to begin, read and write."""
 
-    __slots__ = ("_changes", "_now", "_rows", "_stamp", "_stored", "_tenant")
+    __slots__ = ("_changes", "_now", "_reindexed", "_rows", "_stamp", "_stored", "_tenant")
 
     def __init__(self, statements: StatementCache, *, tenant: int, now: int) -> None:
         super().__init__(statements)
         self._tenant = tenant
         self._now = now
         self._changes: list[Change] = []
-        self._rows: dict[RowGroup, list[Mapping[str, Any]]] = {}
+        self._rows: CollectedRows = {}
+        self._reindexed: list[Reindexed] = []
         self._stamp = 0
         self._stored: list[Stored] = []
 
@@ -51,12 +53,20 @@ class CollectingUnit(Compiling):
         """See `UnitOfWork.insert`."""
         self._rows.setdefault((table, tuple(row)), []).append(row)
 
+    def reindex(self, reindexed: Reindexed) -> None:
+        """See `UnitOfWork.reindex`."""
+        self._reindexed.append(reindexed)
+
     def _needs_stamp(self) -> bool:
         return bool(self._changes) or any(stamp_columns(table) for table, _ in self._rows)
 
-    def _take_collected(self) -> tuple[list[Change], dict[RowGroup, list[Mapping[str, Any]]]]:
+    def _take_collected(self) -> tuple[list[Change], CollectedRows]:
         collected = self._changes, self._rows
         self._changes, self._rows = [], {}
+        return collected
+
+    def _take_reindexed(self) -> list[Reindexed]:
+        collected, self._reindexed = self._reindexed, []
         return collected
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _LONGEST = 300
-_KEPT = 200
+KEPT = _LONGEST - 100
+"""So many characters of a long text are kept as they are."""
 
 
 @dataclass(slots=True)
@@ -35,11 +36,13 @@ class IndexRows:
     """(param, x, y, z), on the unit sphere; all 0 for no place"""
 
 
-def bounded(text: str) -> str:
+def bounded(text: str, longest: int = _LONGEST) -> str:
     """The text as indexes hold it: a long one is cut and ends with its hash, since B-trees limit the size of a key."""
-    if len(text) <= _LONGEST and "\0" not in text:
+    if len(text) <= longest and "\0" not in text:
         return text
-    return f"{text[:_KEPT]}#{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}".replace("\0", "�")
+    return f"{text[: longest - 100]}#{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}".replace(
+        "\0", "�"
+    )
 
 
 def bounded_rows(rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:

@@ -179,6 +179,29 @@ OUTBOX = Table(
     sqlite_autoincrement=True,
 )
 
+# A row says that all current resources of the type have their index rows under this fingerprint; "" that some may not.
+INDEXED_PARAMETER = Table(
+    "indexed_parameter",
+    METADATA,
+    _tenant(primary_key=True),
+    Column("type", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _column("fingerprint", Text),
+)
+
+# Where a reindexing of a type has come to, in the order of `resource_by_type`; the row goes when it is done.
+REINDEX_PROGRESS = Table(
+    "reindex_progress",
+    METADATA,
+    _tenant(primary_key=True),
+    Column("type", SmallInteger, primary_key=True, autoincrement=False),
+    _column("goal", Text),
+    _column("until", BigInteger),
+    _column("last_updated", BigInteger),
+    _column("last_pk", BigInteger),
+    _column("saved", BigInteger),
+)
+
 ACCESS_TOKEN = Table(
     "access_token",
     METADATA,

@@ -21,7 +21,8 @@ from fhir_server.store.stored import Stored
 from fhir_server.telemetry import metrics
 
 __all__ = [
-    "Change", "IndexRows", "OutcomeUnknown", "Retryable", "UnitOfWork", "Work", "WriteConflict", "run_unit_of_work",
+    "Change", "IndexRows", "OutcomeUnknown", "Reindexed", "Retryable", "UnitOfWork", "Work", "WriteConflict",
+    "run_unit_of_work",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -63,6 +64,17 @@ class Change:
     work: Work | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """Index rows made anew for a version that stays as it is; `updated` is its own stamp, which its rows carry."""
+
+    pk: int
+    type_number: int
+    updated: int
+    index: IndexRows
+    work: Work | None = None
+
+
 class UnitOfWork(Rows, Protocol):
     """What happens inside `Database.unit_of_work`: leaving the block commits, raising rolls back.
 
@@ -76,6 +88,13 @@ class UnitOfWork(Rows, Protocol):
 
     def change(self, change: Change) -> int:
         """Collect a version to write; returns its place in `stored`."""
+        ...
+
+    def reindex(self, reindexed: Reindexed) -> None:
+        """Collect index rows that replace those of a version, if that is still current when they are written.
+
+        A version that is not has left its rows to a newer one. No stamp is taken, and nothing else is written.
+        """
         ...
 
     def insert(self, table: Table, row: Mapping[str, Any]) -> None:

@@ -11,10 +11,13 @@ from urllib.parse import parse_qsl
 import pytest
 from sqlalchemy import make_url
 
-from fhir_server.definitions import Definitions, load
+from fhir_server.definitions import Definitions, load, shipped
 from fhir_server.fhir import meta
-from fhir_server.search import Page, Paging, find_matches, read_request, search
+from fhir_server.search import Compartment, Page, Paging, Scope, Searching, find_matches, read_request, search
 from fhir_server.search.extract import Extractor
+from fhir_server.search.readiness import Readiness, adopt
+from fhir_server.search.searching import searching_of
+from fhir_server.search.units import load_units
 from fhir_server.settings import Settings
 from fhir_server.store.database import Database, open_database
 from fhir_server.store.stored import Stored
@@ -34,7 +37,7 @@ class World:
     database: Database
     definitions: Definitions
     extractor: Extractor
-    settings: Settings = SETTINGS
+    searching: Searching
     now: int = 1_700_000_000_000_000
     versions: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
 
@@ -81,14 +84,22 @@ class World:
         caller: str = "me",
         tenant: int = TENANT,
     ) -> Page:
-        """One page of `Type?parameters`."""
-        type_name, _, text = query.partition("?")
+        """One page of `Type?parameters`, `?_type=...` or `Type/id/Type?parameters` (a compartment)."""
+        path, _, text = query.partition("?")
         pairs = parse_qsl(text, keep_blank_values=True)
-        request = read_request(type_name, pairs, definitions=self.definitions, settings=self.settings, lenient=lenient)
+        request = read_request(self._scope(path), pairs, searching=self.searching, lenient=lenient)
         return search(
-            self.database, request, definitions=self.definitions, settings=self.settings, tenant=tenant,
-            visible=visible, paging=Paging(KEY, caller), now=self.now,
+            self.database, request, searching=self.searching, tenant=tenant, visible=visible,
+            paging=Paging(KEY, caller), now=self.now,
         )  # fmt: skip
+
+    def _scope(self, path: str) -> Scope:
+        every = tuple(sorted(self.searching.names.searchable))
+        *owner, name = path.split("/")
+        compartment = Compartment(owner[0], owner[1]) if owner else None
+        if name in {"", "*"}:
+            return Scope(every, is_open=True, compartment=compartment)
+        return Scope((name,), compartment=compartment)
 
     def ids(self, query: str, *, visible: Predicate = ALL_ROWS) -> list[str]:
         """The ids of a page's matches, in order."""
@@ -110,8 +121,8 @@ class World:
         """The ids that criteria of a conditional interaction select."""
         type_name, _, text = query.partition("?")
         found = find_matches(
-            self.database, self.definitions, type_name, parse_qsl(text, keep_blank_values=True),
-            tenant=TENANT, visible=visible, settings=self.settings,
+            self.database, type_name, parse_qsl(text, keep_blank_values=True), searching=self.searching,
+            tenant=TENANT, visible=visible, now=self.now,
         )  # fmt: skip
         return [stored.resource_id for stored in found]
 
@@ -127,11 +138,20 @@ def opened_world(request: pytest.FixtureRequest) -> Iterator[World]:
         name = request.getfixturevalue("create_on_postgresql")(template)
         url = make_url(server).set(database=name).render_as_string(hide_password=False)
     database = open_database(url)
-    yield World(database, *_compiled())
+    yield World(database, *compiled(database))
     database.close()
 
 
 @functools.cache
 def _compiled() -> tuple[Definitions, Extractor]:
     definitions = load()
-    return definitions, Extractor(definitions, base=SETTINGS.fhir_base)
+    units = load_units(shipped("terminology"))
+    return definitions, Extractor(definitions, base=SETTINGS.fhir_base, units=units)
+
+
+def compiled(database: Database) -> tuple[Definitions, Extractor, Searching]:
+    """What worlds share, but for the statistics of their searches."""
+    definitions, extractor = _compiled()
+    adopt(database, definitions, base=SETTINGS.fhir_base, tenant=TENANT, now=lambda: 1, timeout_ms=10_000)
+    readiness = Readiness(database, definitions, tenant=TENANT, now=lambda: 1)
+    return definitions, extractor, searching_of(definitions, SETTINGS, load_units(shipped("terminology")), readiness)

@@ -1,5 +1,7 @@
 """A unit of work is written whole, under one stamp, or not at all."""
 
+from random import Random
+from string import ascii_letters
 from typing import Any
 
 import pytest
@@ -7,12 +9,12 @@ import sqlalchemy as sa
 
 from fhir_server.errors import BadRequest
 from fhir_server.fhir import meta
-from fhir_server.store import reading
+from fhir_server.store import integrity, reading
 from fhir_server.store.database import Database, Rows
 from fhir_server.store.index_rows import bounded
 from fhir_server.store.stored import Stored
 from fhir_server.store.tables import ACCESS_TOKEN, INDEX_TABLES, INDEX_TOKEN, OUTBOX, WORK_ITEM
-from fhir_server.store.unit_of_work import IndexRows, WriteConflict
+from fhir_server.store.unit_of_work import IndexRows, Reindexed, WriteConflict
 from fhir_server.store.visibility import ALL_ROWS
 from tests.builders.changes import (
     NOW,
@@ -118,6 +120,12 @@ def test_long_index_values_are_cut_as_a_search_cuts_them(database: Database) -> 
     commit(database, created("a", index=IndexRows(token=[(STATUS, v, v) for v in values])))
     assert all_of(database, INDEX_TOKEN, "code") == sorted((bounded(v),) for v in values)
     assert len({bounded(v) for v in values}) == 5
+
+
+def test_long_values_of_a_work_row_are_cut_like_those_of_index_rows(database: Database) -> None:
+    values = ["".join(Random(1).choices(ascii_letters, k=20_000)), "a\0b", "x" * 300]
+    commit(database, *(created(str(n), type_number=TASK, work=work(value)) for n, value in enumerate(values)))
+    assert all_of(database, WORK_ITEM, "owner") == sorted((bounded(value),) for value in values)
 
 
 def test_work_rows_follow_their_resource(database: Database) -> None:
@@ -320,3 +328,84 @@ def test_half_a_character_is_refused(database: Database) -> None:
         current(database, "\ud800")
     with pytest.raises(BadRequest), database.unit_of_work(tenant=TENANT, now=NOW) as uow:
         current(uow, "\ud800")
+
+
+def reindexed(there: Stored, word: str, **fields: Any) -> Reindexed:
+    return Reindexed(there.pk, there.type_number, there.updated, index_rows(word), **fields)
+
+
+def replace(database: Database, *every: Reindexed) -> list[Stored]:
+    with database.unit_of_work(tenant=TENANT, now=NOW + 5) as uow:
+        for one in every:
+            uow.reindex(one)
+    assert uow.stamp == 0
+    return uow.stored
+
+
+def test_index_rows_are_replaced_without_a_new_version(database: Database) -> None:
+    [a, b] = commit(database, created("a", type_number=TASK, work=work("o1")), created("b"))
+    history = all_of(database, OUTBOX, "seq", "pk", "version_id")
+    assert replace(database, reindexed(a, "elm", work=work("o2" * 1_000))) == []
+    assert all_of(database, INDEX_TOKEN, "pk", "code", "updated") == [
+        (a.pk, "elm-0", a.updated),
+        (b.pk, "maple-0", b.updated),
+    ]
+    assert all_of(database, WORK_ITEM, "pk", "owner", "updated") == [(a.pk, bounded("o2" * 1_000), a.updated)]
+    assert current(database, "a", TASK) == a
+    assert all_of(database, OUTBOX, "seq", "pk", "version_id") == history
+    [after] = commit(database, created("c"))
+    assert after.updated == a.updated + 1
+    assert integrity.check(database) == []
+
+
+def test_every_kind_of_index_row_is_replaced(database: Database) -> None:
+    index = IndexRows(
+        token=[(1, "s", "c")], reference=[(2, 3, "t", "b")], string=[(4, "f", "x" * 301)], date=[(5, 6, 7)],
+        uri=[(8, "u\0")], quantity=[(9, "u", "l", "h")], composite=[(10, "c", "s", "t", "d", 11, "l", "h")],
+        position=[(12, 0.25, -1.0, 1e-17)],
+    )  # fmt: skip
+    [a] = commit(database, created("a", index=index))
+    written = {name: all_of(database, table, *table.columns.keys()) for name, table in INDEX_TABLES.items()}
+    assert all(len(rows) == 1 for rows in written.values())
+    replace(database, Reindexed(a.pk, PATIENT, a.updated, IndexRows()))
+    assert [all_of(database, table, "pk") for table in INDEX_TABLES.values()] == [[]] * len(INDEX_TABLES)
+    replace(database, Reindexed(a.pk, PATIENT, a.updated, index))
+    assert {name: all_of(database, table, *table.columns.keys()) for name, table in INDEX_TABLES.items()} == written
+
+
+def test_rows_of_a_version_that_is_not_current_are_left_alone(database: Database) -> None:
+    [a, b, c] = commit(database, *(created(name) for name in "abc"))
+    [newer, _] = commit(database, updated(a, "oak"), deleted(b))
+    replace(database, *(reindexed(there, "elm") for there in (a, b, c)))
+    assert all_of(database, INDEX_TOKEN, "pk", "code", "updated") == [
+        (newer.pk, "oak-0", newer.updated),
+        (c.pk, "elm-0", c.updated),
+    ]
+    assert integrity.check(database) == []
+
+
+def test_a_change_of_the_same_unit_keeps_its_rows(database: Database) -> None:
+    [a, b] = commit(database, created("a"), created("b"))
+    with database.unit_of_work(tenant=TENANT, now=NOW) as uow:
+        uow.reindex(reindexed(a, "elm"))
+        uow.reindex(reindexed(b, "elm"))
+        uow.change(updated(a, "oak"))
+        uow.flush()
+        assert all_of(uow, INDEX_TOKEN, "pk", "code") == [(a.pk, "oak-0"), (b.pk, "elm-0")]
+    assert integrity.check(database) == []
+
+
+def test_raising_keeps_the_index_rows_as_they_were(database: Database) -> None:
+    [a] = commit(database, created("a"))
+    with pytest.raises(KeyError), database.unit_of_work(tenant=TENANT, now=NOW) as uow:  # noqa: PT012
+        uow.reindex(reindexed(a, "elm"))
+        uow.flush()
+        raise KeyError
+    assert all_of(database, INDEX_TOKEN, "code") == [("maple-0",)]
+
+
+def test_rows_of_another_tenant_are_left_alone(database: Database) -> None:
+    [a] = commit(database, created("a"))
+    with database.unit_of_work(tenant=TENANT + 1, now=NOW) as uow:
+        uow.reindex(reindexed(a, "elm"))
+    assert all_of(database, INDEX_TOKEN, "code") == [("maple-0",)]

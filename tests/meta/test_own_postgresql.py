@@ -4,6 +4,7 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -35,3 +36,17 @@ def test_a_database_can_be_created_on_the_server(postgresql_url: str) -> None:
     with psycopg.connect(postgresql_url.replace("postgresql+psycopg:", "postgresql:"), autocommit=True) as connection:
         row = connection.execute("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
     assert row == (True,)
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux to wait for a process of others")
+def test_data_with_a_folder_of_their_own_are_found_again() -> None:
+    with tempfile.TemporaryDirectory(dir=postgresql.open_folder()) as folder:
+        Path(folder).chmod(0o755)
+        for wanted in (None, "kept"):
+            with (
+                postgresql.running(postgresql.FAST, Path(folder) / "data") as url,
+                psycopg.connect(url, autocommit=True) as connection,
+            ):
+                row = connection.execute("SELECT to_regclass('kept')::text").fetchone()
+                assert row == (wanted,)
+                connection.execute("CREATE TABLE IF NOT EXISTS kept (n integer)")

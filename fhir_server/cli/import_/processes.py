@@ -1,5 +1,6 @@
 """Units through one or several processes: each builds its own core once, and takes the next unit when it is free."""
 
+import gc
 import signal
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -14,6 +15,7 @@ from fhir_server.interactions.context import Core
 from fhir_server.settings import Settings
 
 _UNITS_WAITING = 2
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000
 _core: Core | None = None
 
 
@@ -26,6 +28,8 @@ def outcomes(settings: Settings, jobs: int, units: Iterator[list[Line]], *, stri
 
 
 def _here(core: Core, units: Iterator[list[Line]], *, strict: bool) -> Generator[Outcome]:
+    thresholds = gc.get_threshold()
+    _collect_rarely()
     try:
         for unit in units:
             outcome = load(core, unit, strict=strict)
@@ -33,8 +37,16 @@ def _here(core: Core, units: Iterator[list[Line]], *, strict: bool) -> Generator
             if strict and outcome.refusals:
                 return
     finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
         core.journal.close()
         core.database.close()
+
+
+def _collect_rarely() -> None:
+    """Keep the collector from looking through definitions, and through units that go by themselves, again and again."""
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def _elsewhere(settings: Settings, jobs: int, units: Iterator[list[Line]], *, strict: bool) -> Generator[Outcome]:
@@ -62,6 +74,7 @@ def _begin(settings: Settings) -> None:
     global _core  # noqa: PLW0603 (an executor's initializer has nowhere else to leave it)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _core = build_core(settings)
+    _collect_rarely()
 
 
 def _load(unit: list[Line], *, strict: bool) -> Outcome:

@@ -5,15 +5,16 @@ https://hl7.org/fhir/R4/search.html#date  Results are ordered by the beginning, 
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy import ColumnElement
 
-from fhir_server.search.kinds.kind import Bind, Form, Kind
+from fhir_server.search.kinds.kind import Bind, Form, Kind, Row
 from fhir_server.search.kinds.prefixes import PREFIXES, comparisons, read
+from fhir_server.search.values import FAR_FUTURE
 from fhir_server.store.tables import INDEX_DATE
 
 
-def _comparison(prefix: str) -> Callable[[FromClause, Sequence[Bind]], ColumnElement[bool]]:
-    return lambda row, operands: comparisons(row.c.low, row.c.high, operands)[prefix]
+def _comparison(prefix: str) -> Callable[[Row, Sequence[Bind]], ColumnElement[bool]]:
+    return lambda row, operands: comparisons(row.c["low"], row.c["high"], operands)[prefix]
 
 
 DATE = Kind(
@@ -24,4 +25,5 @@ DATE = Kind(
     forms={prefix: Form(2, _comparison(prefix)) for prefix in PREFIXES},
     read=read,
     rank=5,
+    sort_below=FAR_FUTURE,
 )

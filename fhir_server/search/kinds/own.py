@@ -6,11 +6,11 @@ it is stored and shown: `gt` of a value that the server has shown finds what is 
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy import ColumnElement, and_
 
 from fhir_server.search.escapes import unescape
 from fhir_server.search.kinds import prefixes
-from fhir_server.search.kinds.kind import Bind, Form, Kind, Reading, equal
+from fhir_server.search.kinds.kind import Bind, Form, Kind, Reading, Row, equal
 from fhir_server.search.plan import Alternative
 
 
@@ -18,9 +18,9 @@ def _read_id(text: str, _: Reading) -> Alternative:
     return Alternative("id", (unescape(text),))
 
 
-def _comparison(prefix: str) -> Callable[[FromClause, Sequence[Bind]], ColumnElement[bool]]:
-    def clause(row: FromClause, operands: Sequence[Bind]) -> ColumnElement[bool]:
-        updated, (low, high) = row.c.updated, operands
+def _comparison(prefix: str) -> Callable[[Row, Sequence[Bind]], ColumnElement[bool]]:
+    def clause(row: Row, operands: Sequence[Bind]) -> ColumnElement[bool]:
+        updated, (low, high) = row.c["updated"], operands
         # [updated, updated + 1) against [low, high), written so that an index on `updated` serves.
         return {
             "eq": (updated >= low) & (updated < high),
@@ -42,7 +42,12 @@ ID = Kind(
     table=None,
     sort_column="resource_id",
     modifiers=frozenset({"not"}),
-    forms={"id": equal("resource_id", is_unique=True)},
+    forms={
+        "id": equal("resource_id", is_unique=True),
+        "type and id": Form(
+            2, lambda row, operands: and_(row.c["type"] == operands[0], row.c["resource_id"] == operands[1])
+        ),
+    },
     read=_read_id,
     rank=0,
 )

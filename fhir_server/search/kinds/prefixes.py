@@ -47,7 +47,8 @@ def comparisons(
         "lt": low < asked_low,
         "ge": or_(high > asked_high, within),
         "le": or_(low < asked_low, within),
-        "sa": low >= asked_high,
-        "eb": high <= asked_low,
+        # A range that says nothing ends before it begins (`values.NO_TIME`), and must be found by none of these.
+        "sa": and_(low >= asked_high, high > asked_high),
+        "eb": and_(high <= asked_low, low < asked_low),
         "ap": and_(low < asked_high, high > asked_low),
     }

@@ -24,7 +24,7 @@ def read(text: str, reading: Reading) -> Alternative:
     url, _, version = text.partition("|")
     if version:
         return Alternative("target", (bounded(f"{url.partition('#')[0]}|{version}"), 0, ""))
-    target = reading.targets.of(url)
+    target = reading.targets.of(url.partition("#")[0] or url)
     if target is None or (only and target.type_number != only):
         return NOTHING
     if target.type_number and not target.base:

@@ -5,10 +5,10 @@ https://hl7.org/fhir/R4/search.html#string  A prefix is a range of the index, wh
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, FromClause, and_
+from sqlalchemy import ColumnElement, and_
 
 from fhir_server.search.escapes import unescape
-from fhir_server.search.kinds.kind import Bind, Form, Kind, Reading, equal
+from fhir_server.search.kinds.kind import Bind, Form, Kind, Reading, Row, equal
 from fhir_server.search.plan import Alternative
 from fhir_server.search.values import FOLDED_LENGTH, fold
 from fhir_server.store.index_rows import bounded
@@ -33,12 +33,12 @@ def read(text: str, reading: Reading) -> Alternative:
     return Alternative("prefix", (folded, f"{folded}{_LAST}"))
 
 
-def _prefix(row: FromClause, operands: Sequence[Bind]) -> ColumnElement[bool]:
-    return and_(row.c.folded >= operands[0], row.c.folded < operands[1])
+def _prefix(row: Row, operands: Sequence[Bind]) -> ColumnElement[bool]:
+    return and_(row.c["folded"] >= operands[0], row.c["folded"] < operands[1])
 
 
-def _contains(row: FromClause, operands: Sequence[Bind]) -> ColumnElement[bool]:
-    return row.c.folded.like(operands[0], escape=_ESCAPE)
+def _contains(row: Row, operands: Sequence[Bind]) -> ColumnElement[bool]:
+    return row.c["folded"].like(operands[0], escape=_ESCAPE)
 
 
 STRING = Kind(
@@ -53,4 +53,5 @@ STRING = Kind(
     },
     read=read,
     rank=2,
+    has_empty_rows=True,
 )

@@ -22,6 +22,19 @@ def read(text: str, reading: Reading) -> Alternative:
     return Alternative("system and code", (code, system)) if code else Alternative("system", (system,))
 
 
+def read_of_type(text: str, reading: Reading) -> Alternative:
+    """The type and the value of an identifier: system|code|value."""
+    parts = [unescape(part) for part in split(text, "|")]
+    if len(parts) != 3 or not all(parts):
+        raise reading.refusal("system|code|value of an identifier's type and value")
+    return Alternative("system and code", (bounded(parts[2]), typed(parts[0], parts[1])))
+
+
+def typed(system: str, code: str) -> str:
+    """The type of an identifier, in the place of the system of a token."""
+    return bounded(f"{system}|{code}")
+
+
 TOKEN = Kind(
     name="token",
     table=INDEX_TOKEN,

@@ -4,7 +4,7 @@ Names of parameters are made from the place of a condition, a form and a value, 
 that a statement compiled for one search runs for all of its shape.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from fhir_server.search.kinds import KINDS
 from fhir_server.search.kinds.kind import Form, text
-from fhir_server.search.plan import Condition, ConditionShape
+from fhir_server.search.plan import Condition, ConditionShape, Linked, Node
 from fhir_server.store.statements import is_one_of
 
 FEW = 8
@@ -34,17 +34,37 @@ _BETWEEN = "\x1f"  # what no FHIR string holds
 _NOTHING = Form(0, lambda _row, _operands: false())
 
 
-def operands(conditions: Sequence[Condition]) -> dict[str, Any]:
+def operands(conditions: Sequence[Node]) -> dict[str, Any]:
     """The values of a search's parameters, by name."""
     found: dict[str, Any] = {}
-    for place, condition in enumerate(conditions):
-        for at, (name, rows) in enumerate(condition.by_form.items()):
-            if _is_list(form_of(condition.kind, name), len(rows)):
-                found[f"c{place}_{at}"] = [row[0] for row in rows]
-                found[f"c{place}_{at}_whole"] = [_BETWEEN.join(map(str, row)) for row in rows]
-                continue
-            for one, row in enumerate(rows):
-                found.update((_name(place, at, one, operand), value) for operand, value in enumerate(row))
+    for at, node in enumerate(conditions):
+        for place, condition in leaves(node, f"c{at}"):
+            found.update(_operands(condition, place))
+    return found
+
+
+def leaves(node: Node, place: str) -> Iterator[tuple[str, Condition]]:
+    """The conditions in a node, each with its place."""
+    if isinstance(node, Condition):
+        yield place, node
+    elif isinstance(node, Linked):
+        yield from leaves(node.tail, f"{place}_t")
+    else:
+        for at, option in enumerate(node.options):
+            yield from leaves(option, f"{place}_o{at}")
+
+
+def _operands(condition: Condition, place: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for at, (name, rows) in enumerate(condition.by_form.items()):
+        if _is_list(form_of(condition.kind, name), len(rows)):
+            found[f"{place}_{at}"] = [row[0] for row in rows]
+            found[f"{place}_{at}_whole"] = [_BETWEEN.join(map(str, row)) for row in rows]
+            continue
+        for one, row in enumerate(rows):
+            found.update((_name(place, at, one, operand), value) for operand, value in enumerate(row))
+    if condition.work is not None:
+        found.update((f"{place}_w{at}", value) for at, value in enumerate(condition.work.values))
     return found
 
 
@@ -53,38 +73,64 @@ def form_of(kind: str, name: str) -> Form:
     return KINDS[kind].forms.get(name, _NOTHING)
 
 
-def clause(shape: ConditionShape, place: int, by: FromClause, resource: FromClause) -> ColumnElement[bool]:
+def leaf(shape: ConditionShape, place: str, by: FromClause, resource: FromClause) -> ColumnElement[bool]:
     """The condition on a resource; `by` is the table that drives, with its `pk` and `updated`."""
     kind = KINDS[shape.kind]
     if kind.table is None:
         return _on_resource(shape, place, by if shape.kind == "updated" else resource)
     row = kind.table.alias(f"row_{place}")
-    probe = select(number(1)).select_from(row).where(row.c.pk == by.c.pk, row.c.param == number(shape.number))
+    probe = select(number(1)).select_from(row).where(row.c.pk == by.c.pk, is_about(shape, row))
     if shape.sense in {"match", "not"}:
         probe = probe.where(matches(shape, place, row))
     return probe.exists() if shape.sense in {"match", "present"} else not_(probe.exists())
 
 
-def _on_resource(shape: ConditionShape, place: int, row: FromClause) -> ColumnElement[bool]:
+def is_about(shape: ConditionShape, row: FromClause) -> ColumnElement[bool]:
+    """Whether an index row is one of the condition's parameters."""
+    return is_of(row.c.param, shape.numbers)
+
+
+def is_of(column: ColumnElement[int], numbers: Sequence[int]) -> ColumnElement[bool]:
+    """Whether a column has one of the numbers, which are written into the statement."""
+    if len(numbers) == 1:
+        return column == number(numbers[0])
+    return column.in_([number(n) for n in numbers])
+
+
+def _on_resource(shape: ConditionShape, place: str, row: FromClause) -> ColumnElement[bool]:
     if shape.sense in {"present", "absent"}:
         return true() if shape.sense == "present" else false()
     found = matches(shape, place, row)
     return found if shape.sense == "match" else not_(found)
 
 
-def matches(shape: ConditionShape, place: int, row: FromClause) -> ColumnElement[bool]:
+def on_work(shape: ConditionShape, place: str, work: FromClause) -> ColumnElement[bool]:
+    """The condition as one on the columns of a work row."""
+    assert shape.work is not None
+    column, count, is_not = shape.work
+    values = [work_value(place, at) for at in range(count)]
+    found = work.c[column] == values[0] if count == 1 else work.c[column].in_(values)
+    return not_(found) if is_not else found
+
+
+def work_value(place: str, at: int) -> ColumnElement[Any]:
+    """One of the values of a condition on a work row."""
+    return bindparam(f"{place}_w{at}", type_=Text)
+
+
+def matches(shape: ConditionShape, place: str, row: FromClause) -> ColumnElement[bool]:
     """Whether one row is what any of the alternatives asks for."""
     clauses: list[ColumnElement[bool]] = []
     for at, (name, count) in enumerate(shape.counts):
         form = form_of(shape.kind, name)
         if _is_list(form, count):
-            clauses.append(_in_list(form, f"c{place}_{at}", row))
+            clauses.append(_in_list(form, f"{place}_{at}", row))
         else:
             clauses += [one_match(shape, place, (at, one), row) for one in range(count)]
     return or_(*clauses)
 
 
-def one_match(shape: ConditionShape, place: int, which: tuple[int, int], row: FromClause) -> ColumnElement[bool]:
+def one_match(shape: ConditionShape, place: str, which: tuple[int, int], row: FromClause) -> ColumnElement[bool]:
     """Whether one row is what one of the alternatives asks for: the place of its form, and its own in that."""
     at, one = which
     form = form_of(shape.kind, shape.counts[at][0])
@@ -112,5 +158,5 @@ def _is_list(form: Form, count: int) -> bool:
     return count > FEW and bool(form.columns)
 
 
-def _name(place: int, at: int, one: int, operand: int) -> str:
-    return f"c{place}_{at}_{one}_{operand}"
+def _name(place: str, at: int, one: int, operand: int) -> str:
+    return f"{place}_{at}_{one}_{operand}"

@@ -1,7 +1,8 @@
-"""_include and _revinclude to SQL: what matches refer to, and what refers to them, one step.
+"""_include and _revinclude to SQL: what resources refer to, and what refers to them, one step.
 
 https://hl7.org/fhir/R4/search.html#revinclude  The predicate is on the included row: what the caller may not see is
-not included, as if it were not there. References to other servers are skipped.
+not included, as if it were not there. References to other servers are skipped. The parameter "pks" lists the resources
+to start from, "seen" what the page has already.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,9 @@ from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, bindparam, 
 
 from fhir_server.search.kinds.kind import text
 from fhir_server.search.plan import Inclusion
-from fhir_server.search.sql.conditions import number
+from fhir_server.search.sql.conditions import is_of, number
+from fhir_server.search.sql.driving import drives
+from fhir_server.search.sql.links import shown
 from fhir_server.store.reading import columns_of
 from fhir_server.store.statements import is_one_of
 from fhir_server.store.tables import INDEX_REFERENCE, RESOURCE
@@ -19,7 +22,7 @@ from fhir_server.store.visibility import Predicate
 
 
 def included(inclusions: Sequence[Inclusion], *, limit: int, visible: Predicate) -> Select[Any]:
-    """What the matches refer to: their keys are in the parameter "pks"."""
+    """What the resources refer to."""
     row, target = INDEX_REFERENCE.alias("row"), RESOURCE.alias("target")
     pointed_at = and_(
         target.c.tenant == bindparam("tenant"),
@@ -29,39 +32,43 @@ def included(inclusions: Sequence[Inclusion], *, limit: int, visible: Predicate)
     wanted = (
         select(_key(target))
         .distinct()
-        .join_from(row, target, pointed_at)
+        .select_from(drives(row, target, pointed_at))
         .where(is_one_of(row.c.pk, "pks"), _followed(inclusions, row), row.c.target_base == text(""))
-        .where(not_(target.c.deleted), not_(is_one_of(target.c.pk, "pks")), visible.clause(target))
+        .where(_is_new(target, visible))
     )
     return _stored(wanted, limit)
 
 
 def including(inclusions: Sequence[Inclusion], *, limit: int, visible: Predicate) -> Select[Any]:
-    """What refers to the matches: their ids are in the parameter "ids", their keys in "pks"."""
-    row, source = INDEX_REFERENCE.alias("row"), RESOURCE.alias("source")
+    """What refers to the resources."""
+    here, row, source = RESOURCE.alias("here"), INDEX_REFERENCE.alias("row"), RESOURCE.alias("source")
+    points_here = and_(
+        row.c.tenant == bindparam("tenant"),
+        _followed(inclusions, row),
+        row.c.target_id == here.c.resource_id,
+        row.c.target_type == here.c.type,
+        row.c.target_base == text(""),
+    )
     wanted = (
         select(_key(source))
         .distinct()
-        .join_from(row, source, source.c.pk == row.c.pk)
-        .where(is_one_of(row.c.target_id, "ids"), _followed(inclusions, row), row.c.target_base == text(""))
-        .where(
-            row.c.tenant == bindparam("tenant"),
-            not_(source.c.deleted),
-            not_(is_one_of(source.c.pk, "pks")),
-            visible.clause(source),
-        )
+        .select_from(drives(drives(here, row, points_here), source, source.c.pk == row.c.pk))
+        .where(is_one_of(here.c.pk, "pks"), _is_new(source, visible))
     )
     return _stored(wanted, limit)
 
 
+def _is_new(resource: FromClause, visible: Predicate) -> ColumnElement[bool]:
+    return and_(not_(is_one_of(resource.c.pk, "seen")), shown(resource, visible))
+
+
 def _followed(inclusions: Sequence[Inclusion], row: FromClause) -> ColumnElement[bool]:
     """The reference parameters to follow, each to a type or to any."""
-    parameters = row.c.param.in_([number(n) for n in sorted({i.number for i in inclusions})])
     wanted = (
         and_(row.c.param == number(i.number), row.c.target_type == number(i.target_type) if i.target_type else true())
         for i in inclusions
     )
-    return and_(parameters, or_(*wanted))
+    return and_(is_of(row.c.param, sorted({i.number for i in inclusions})), or_(*wanted))
 
 
 def _key(resource: FromClause) -> ColumnElement[int]:

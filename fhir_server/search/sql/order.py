@@ -24,8 +24,9 @@ from sqlalchemy import (
 )
 
 from fhir_server.search.kinds import KINDS
+from fhir_server.search.kinds.kind import text
 from fhir_server.search.plan import OrderKey
-from fhir_server.search.sql.conditions import number
+from fhir_server.search.sql.conditions import is_of, number
 
 Place = Sequence[str | int | None]
 Nulls = tuple[bool, ...]
@@ -65,7 +66,7 @@ class Ordering:
         directed = [
             value.desc() if key.descending else value.asc() for key, value in zip(self.keys, values, strict=True)
         ]
-        placed = [d.nulls_last() if key.number else d for key, d in zip(self.keys, directed, strict=True)]
+        placed = [d.nulls_last() if key.numbers else d for key, d in zip(self.keys, directed, strict=True)]
         return [*placed, pk.desc() if self.is_descending else pk.asc()]
 
     def cut(
@@ -86,7 +87,7 @@ class Ordering:
         for at, (column, descending) in enumerate(zip(columns, directions, strict=True)):
             is_null = at < len(nulls) and nulls[at]
             place: BindParameter[Any] = bindparam(f"after_{at}")
-            nullable = at < len(self.keys) and self.keys[at].number != 0
+            nullable = at < len(self.keys) and bool(self.keys[at].numbers)
             beyond = false() if is_null else _beyond(column, place, descending=descending, nullable=nullable)
             alternatives.append(and_(*equal_so_far, beyond))
             equal_so_far.append(column.is_(None) if is_null else column == place)
@@ -109,7 +110,10 @@ def _value(key: OrderKey, by: FromClause, resource: FromClause) -> ColumnElement
     row = kind.table.alias()
     column = row.c[kind.sort_column]
     first = func.max(column) if key.descending else func.min(column)
-    found = select(first).select_from(row).where(row.c.pk == by.c.pk, row.c.param == number(key.number))
+    found = select(first).select_from(row).where(row.c.pk == by.c.pk, is_of(row.c.param, key.numbers))
+    found = found.where(*(row.c[name] == text(value) for name, value in kind.sort_fixed.items()))
+    if kind.sort_below is not None:
+        found = found.where(column < number(kind.sort_below))
     if kind.has_empty_rows:
         found = found.where(column != "")
     return found.scalar_subquery()

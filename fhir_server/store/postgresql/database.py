@@ -18,10 +18,12 @@ from psycopg.pq.abc import PGresult
 from fhir_server.errors import Unavailable
 from fhir_server.store.collecting import CollectingUnit, stored_versions
 from fhir_server.store.connections import ThreadConnections
+from fhir_server.store.postgresql import reindexing
 from fhir_server.store.postgresql.errors import ConnectionLost
 from fhir_server.store.postgresql.link import READER_SETTINGS, WRITER_SETTINGS, PostgresqlLink, Step
 from fhir_server.store.postgresql.statistics import Growth
 from fhir_server.store.postgresql.write import Stamping, steps
+from fhir_server.store.reindexing import still_current
 from fhir_server.store.statements import Compiling, Sql, StatementCache
 from fhir_server.store.unit_of_work import OutcomeUnknown, Retryable
 
@@ -93,7 +95,7 @@ class PostgresqlDatabase(Compiling):
         try:
             yield unit
             unit.commit()
-            self._growth.note(link, len(unit.stored))
+            self._growth.note(link, len(unit.stored) + unit.reindexed)
         finally:
             link.in_use = False
             if not link.roll_back():
@@ -122,7 +124,7 @@ class PostgresqlSnapshot(Compiling):
 class PostgresqlUnit(CollectingUnit):
     """A `UnitOfWork`: a transaction that begins with the first write, mostly in the trip that also commits it."""
 
-    __slots__ = ("_began", "_entered", "_keys", "_link")
+    __slots__ = ("_began", "_entered", "_keys", "_link", "reindexed")
 
     def __init__(
         self, statements: StatementCache, link: PostgresqlLink, keys: "_Keys", *, tenant: int, now: int
@@ -132,6 +134,7 @@ class PostgresqlUnit(CollectingUnit):
         self._keys = keys
         self._began = False
         self._entered = False
+        self.reindexed = 0
 
     def enter_write_order(self) -> None:
         """See `UnitOfWork.enter_write_order`."""
@@ -154,10 +157,23 @@ class PostgresqlUnit(CollectingUnit):
 
     def commit(self) -> None:
         """Flush and commit in one trip; nothing happens when nothing was written."""
-        if self._changes or self._rows or self._began:
+        if self._changes or self._rows or self._reindexed or self._began:
             self._write((_COMMIT,))
 
     def _write(self, closing: Sequence[Step]) -> None:
+        if self._reindexed:
+            self._write_collected(())
+            self._reindex(closing)
+        else:
+            self._write_collected(closing)
+
+    def _reindex(self, closing: Sequence[Step]) -> None:
+        self.enter_write_order()
+        every = still_current(self, self._take_reindexed(), tenant=self._tenant)
+        self._run_all(chain(reindexing.steps(every, tenant=self._tenant), closing), commits=bool(closing))
+        self.reindexed += len(every)
+
+    def _write_collected(self, closing: Sequence[Step]) -> None:
         needs_stamp = self._needs_stamp()
         changes, groups = self._take_collected()
         if not changes and not groups:

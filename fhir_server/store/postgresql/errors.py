@@ -7,7 +7,7 @@ it stays out of what is raised for the known ones.
 import psycopg
 from psycopg.pq.abc import PGresult
 
-from fhir_server.errors import Unavailable
+from fhir_server.errors import TimeLimit, Unavailable
 from fhir_server.store.unit_of_work import Retryable, WriteConflict
 
 CONFLICT = "WC001"
@@ -37,7 +37,7 @@ def of_result(result: PGresult, *, is_last: bool = True) -> Exception:
     if state in _RETRYABLE:
         return Retryable("the database asks to try again")
     if state == _CANCELED:
-        return Unavailable("the database took longer than the time limit; ask for less, or try again")
+        return TimeLimit("the database took longer than the time limit; ask for less, or try again")
     if state in _SESSION_ENDED or state.startswith("08") or not state:
         return ConnectionLost(told=bool(state) and not is_last)
     if state[:2] in _UNAVAILABLE_CLASSES or state == _READ_ONLY:

@@ -56,7 +56,8 @@ class Source:
 
 
 @cache
-def _source(table: Table, columns: tuple[str, ...]) -> Source:
+def source_of(table: Table, columns: tuple[str, ...]) -> Source:
+    """The rows of a table, given as arrays of these columns."""
     kinds = [table.columns[name].type for name in columns]
     types = ("text" if isinstance(k, String) else k.compile(_DIALECT).lower() for k in kinds)
     return Source(f"new_{table.name}", columns, tuple(types))
@@ -71,8 +72,8 @@ _CHANGES = Source(
     ("pk", "type", "resource_id", "version_id", "deleted", "method", "head", "tail"),
     ("bigint", "smallint", "text", "integer", "boolean", "text", "text", "text"),
 )
-_INDEX_SOURCES = {kind: _source(table, _given(table)) for kind, table in INDEX_TABLES.items()}
-_WORK_SOURCE = _source(WORK_ITEM, ("pk", "type", *WORK_COLUMNS))
+_INDEX_SOURCES = {kind: source_of(table, _given(table)) for kind, table in INDEX_TABLES.items()}
+_WORK_SOURCE = source_of(WORK_ITEM, ("pk", "type", *WORK_COLUMNS))
 
 # Inside the write order nobody else moves the sequence, so its last value remains the stamp of this unit of work.
 _MOMENT: dict[Stamping, str] = {
@@ -185,7 +186,7 @@ def _replacing_parts(shape: Shape, tenant: str) -> Iterator[str]:
 def _group_part(group: RowGroup, number: int, numbers: Iterator[int]) -> str:
     table, names = group
     stamps = stamp_columns(table)
-    source = _source(table, names)
+    source = source_of(table, names)
     return _PUT.format(
         table=table.name,
         number=number,
@@ -225,7 +226,7 @@ def _step(
     index = {
         kind: [(pk, *row) for c, pk in pairs for row in bounded_rows(getattr(c.index, kind))] for kind in INDEX_TABLES
     }
-    work = [(pk, c.type_number, *c.work) for c, pk in pairs if c.work is not None]
+    work = bounded_rows([(pk, c.type_number, *c.work) for c, pk in pairs if c.work is not None])
     shape = Shape(
         stamping=stamping,
         creates=replaced < len(changes),
@@ -250,5 +251,5 @@ def _step(
     if work:
         values += _WORK_SOURCE.values(work)
     for (table, names), rows in groups.items():
-        values += _source(table, names).values([[row[name] for name in names] for row in rows])
+        values += source_of(table, names).values([[row[name] for name in names] for row in rows])
     return statement_text(shape), values

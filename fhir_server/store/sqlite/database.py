@@ -10,17 +10,18 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from fhir_server.errors import BadRequest, Unavailable
-from fhir_server.store.collecting import CollectingUnit
+from fhir_server.errors import BadRequest, TimeLimit, Unavailable
+from fhir_server.store.collecting import CollectedRows, CollectingUnit
 from fhir_server.store.connections import ThreadConnections
-from fhir_server.store.sqlite.write import take_stamp, write_changes, write_rows
+from fhir_server.store.reindexing import still_current
+from fhir_server.store.sqlite.write import replace_index, take_stamp, write_changes, write_rows
 from fhir_server.store.statements import Compiling, Sql, StatementCache
-from fhir_server.store.unit_of_work import Retryable, WriteConflict
+from fhir_server.store.unit_of_work import Change, Reindexed, Retryable, WriteConflict
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CONSTRAINT = sqlite3.SQLITE_CONSTRAINT
@@ -51,7 +52,7 @@ def translated(error: sqlite3.Error) -> Exception:
     if code == _CONSTRAINT:
         return WriteConflict("a row with this key exists")
     if code == sqlite3.SQLITE_INTERRUPT:
-        return Unavailable("the database took longer than the time limit; ask for less, or try again")
+        return TimeLimit("the database took longer than the time limit; ask for less, or try again")
     if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
         return Unavailable("the database cannot be read or written at the moment")
     return error
@@ -265,8 +266,14 @@ class SqliteUnit(CollectingUnit):
         """See `UnitOfWork.flush`."""
         needs_stamp = self._needs_stamp()
         changes, rows = self._take_collected()
-        if not changes and not rows:
-            return self._stamp
+        if changes or rows:
+            self._write(changes, rows, needs_stamp=needs_stamp)
+        reindexed = self._take_reindexed()
+        if reindexed:
+            self._reindex(reindexed)
+        return self._stamp
+
+    def _write(self, changes: Sequence[Change], rows: CollectedRows, *, needs_stamp: bool) -> None:
         link = self._entered()
         link.start_clock()
         try:
@@ -277,7 +284,15 @@ class SqliteUnit(CollectingUnit):
             write_rows(link.connection, rows, self._stamp)
         except sqlite3.Error as error:
             raise translated(error) from error
-        return self._stamp
+
+    def _reindex(self, reindexed: Sequence[Reindexed]) -> None:
+        link = self._entered()
+        every = still_current(self, reindexed, tenant=self._tenant)
+        link.start_clock()
+        try:
+            replace_index(link.connection, every, tenant=self._tenant)
+        except sqlite3.Error as error:
+            raise translated(error) from error
 
     def commit(self) -> None:
         """Flush and commit; nothing happens when nothing was written."""

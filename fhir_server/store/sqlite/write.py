@@ -12,7 +12,7 @@ from fhir_server.store.collecting import RowGroup, stamp_columns, stored_version
 from fhir_server.store.index_rows import bounded_rows
 from fhir_server.store.stored import Stored
 from fhir_server.store.tables import INDEX_TABLES, OUTBOX, RESOURCE, RESOURCE_HISTORY, WORK_ITEM
-from fhir_server.store.unit_of_work import Change, WriteConflict
+from fhir_server.store.unit_of_work import Change, Reindexed, WriteConflict
 
 Row = tuple[Any, ...]
 
@@ -56,6 +56,16 @@ def write_rows(
         connection.executemany(_insertion(table.name, (*names, *stamps)), values)
 
 
+def replace_index(connection: sqlite3.Connection, every: Sequence[Reindexed], *, tenant: int) -> None:
+    """Replace the index rows and work rows of current versions."""
+    _drop_index(connection, [r.pk for r in every])
+    for kind, table in INDEX_TABLES.items():
+        rows = [(tenant, r.pk, *row, r.updated) for r in every for row in bounded_rows(getattr(r.index, kind))]
+        if rows:
+            connection.executemany(_insertion(table.name, tuple(table.columns.keys())), rows)
+    _write_work(connection, [(r.pk, tenant, r.type_number, *r.work, r.updated) for r in every if r.work is not None])
+
+
 def _keys(connection: sqlite3.Connection, changes: Sequence[Change]) -> list[int]:
     last: int = connection.execute("SELECT coalesce(max(pk), 0) FROM resource").fetchall()[0][0]
     keys = []
@@ -85,9 +95,7 @@ def _write_next(connection: sqlite3.Connection, stored: Sequence[Stored], tenant
     if kept.rowcount != len(stored):
         raise WriteConflict("another version than the expected one is current")
     connection.executemany(_REPLACE, ((s.version_id, s.updated, s.deleted, s.method, s.body, s.pk) for s in stored))
-    keys = [(s.pk,) for s in stored]
-    for table in (*INDEX_TABLES.values(), WORK_ITEM):
-        connection.executemany(f"DELETE FROM {table.name} WHERE pk = ?", keys)  # noqa: S608 (no input in it)
+    _drop_index(connection, [s.pk for s in stored])
 
 
 def _write_index(
@@ -100,9 +108,19 @@ def _write_index(
         ]
         if rows:
             connection.executemany(_insertion(table.name, tuple(table.columns.keys())), rows)
-    work = [(pk, tenant, c.type_number, *c.work, stamp) for c, pk in pairs if c.work is not None]
-    if work:
-        connection.executemany(_insertion(WORK_ITEM.name, tuple(WORK_ITEM.columns.keys())), work)
+    _write_work(connection, [(pk, tenant, c.type_number, *c.work, stamp) for c, pk in pairs if c.work is not None])
+
+
+def _drop_index(connection: sqlite3.Connection, pks: Sequence[int]) -> None:
+    keys = [(pk,) for pk in pks]
+    for table in (*INDEX_TABLES.values(), WORK_ITEM):
+        connection.executemany(f"DELETE FROM {table.name} WHERE pk = ?", keys)  # noqa: S608 (no input in it)
+
+
+def _write_work(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    if rows:
+        insertion = _insertion(WORK_ITEM.name, tuple(WORK_ITEM.columns.keys()))
+        connection.executemany(insertion, bounded_rows(rows))
 
 
 @cache

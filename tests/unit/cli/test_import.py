@@ -1,5 +1,6 @@
 """`fhir-server import`: what arrives in the database, and what is said about what does not."""
 
+import gc
 import gzip
 import json
 from collections.abc import Sequence
@@ -156,3 +157,10 @@ def test_several_processes_load_what_one_would(settings: Settings, ndjson: Path)
     assert f"{ndjson}:61: Patient.gender: " in done.stderr
     (found,) = read(settings, "Patient?_count=100&_total=accurate")
     assert found["total"] == 60
+
+
+def test_the_collector_is_left_as_it_was_found(settings: Settings, ndjson: Path) -> None:
+    write(ndjson, [patient("p")])
+    before = gc.get_threshold(), gc.get_freeze_count()
+    assert run(settings, ndjson).exit_code == 0
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before

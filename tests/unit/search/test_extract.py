@@ -19,7 +19,7 @@ def definitions() -> Definitions:
 
 @pytest.fixture(scope="module")
 def extractor(definitions: Definitions) -> Extractor:
-    return Extractor(definitions, base=BASE)
+    return Extractor(definitions, base=BASE, units=load_units(shipped("terminology")))
 
 
 class Reader:
