@@ -17,7 +17,7 @@ from tests.oracle import Oracle
 @pytest.fixture(scope="module", params=ENGINES)
 def judged(request: pytest.FixtureRequest) -> Iterator[tuple[World, Oracle]]:
     with opened_world(request) as world:
-        yield world, judging.write(world, searches.units())
+        yield world, judging.judge(world, judging.write(world, searches.units()))
 
 
 @pytest.mark.parametrize("case", searches.cases(), ids=searches.case_id)

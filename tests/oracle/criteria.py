@@ -82,10 +82,24 @@ def _chain(facts: Facts, type_name: str, link: tuple[str, str, str], value: str,
     types = [only] if only else [t for t in switched_on if _has_next(facts, t, rest)]
     if not types:
         raise Refused(f"{name}: no type that {code} leads to has this parameter")
-    passes = {t: criterion(facts, t, rest, value, links + 1) for t in types}
+    passes = _of_each(facts, types, rest, value, links + 1)
     return lambda record: any(
         passes[there.type_name](there) for there in facts.linked(record, parameter) if there.type_name in passes
     )
+
+
+def _of_each(facts: Facts, types: list[str], rest: str, value: str, links: int) -> dict[str, Passes]:
+    """The rest of a chain on each type that a link leads to; refused when it fits none (`:Type` may fit a few)."""
+    passes: dict[str, Passes] = {}
+    refusals: list[Refused] = []
+    for type_name in types:
+        try:
+            passes[type_name] = criterion(facts, type_name, rest, value, links)
+        except Refused as refused:
+            refusals.append(refused)
+    if not passes:
+        raise refusals[0]
+    return passes
 
 
 def _has_next(facts: Facts, type_name: str, rest: str) -> bool:

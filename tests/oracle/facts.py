@@ -66,8 +66,13 @@ class Facts:
         key = record.pk, record.type_name, parameter.code
         if key not in self._nodes:
             start = Node(record.resource, record.type_name)
-            self._nodes[key] = self._evaluator.select(parameter.expression, start)
+            found = self._evaluator.select(parameter.expression, start)
+            self._nodes[key] = [inner for node in found for inner in self._valued(node)]
         return self._nodes[key]
+
+    def _valued(self, node: Node) -> list[Node]:
+        """An extension stands for its value, if it has one."""
+        return (self._evaluator.select("value", node) or [node]) if node.type == "Extension" else [node]
 
     def below(self, node: Node, expression: str) -> list[Node]:
         """What an expression selects from a node."""

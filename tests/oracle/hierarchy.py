@@ -25,9 +25,8 @@ def reach(facts: Facts, type_name: str, resource_id: str, modifier: str, label: 
 
 
 def _parent_parameter(facts: Facts, type_name: str) -> SearchParameter | None:
-    own = [p for p in facts.definitions.search_parameters[type_name].values() if p.targets == (type_name,)]
-    named = [p for p in own if p.code in {"partof", "part-of"}]
-    return named[0] if named else own[0] if len(own) == 1 else None
+    own = facts.definitions.search_parameters[type_name].values()
+    return next((p for p in own if p.targets == (type_name,) and p.code in {"partof", "part-of"}), None)
 
 
 def _above(facts: Facts, parent: SearchParameter, found: Names) -> Names:

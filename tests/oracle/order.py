@@ -13,6 +13,7 @@ from tests.oracle import dates, quantities, strings, tokens
 from tests.oracle.elements import Node
 from tests.oracle.facts import Facts, Record
 from tests.oracle.query import Refused
+from tests.oracle.references import canonical
 
 _UNSORTABLE = frozenset({"composite", "special"})
 
@@ -68,6 +69,8 @@ def _values(facts: Facts, parameter: SearchParameter, node: Node) -> list[Any]:
         return [token.code for token in tokens.of_node(node, facts.definitions) if token.code]
     if parameter.kind == "reference":
         goal = facts.target_of(node)
+        if goal is not None and node.type == "canonical" and not goal.is_local:
+            return [canonical(node.value)[0]]
         return [] if goal is None else [goal.id]
     if parameter.kind == "date":
         stretch = dates.of_value(node.type, node.value)
@@ -75,4 +78,6 @@ def _values(facts: Facts, parameter: SearchParameter, node: Node) -> list[Any]:
     if parameter.kind == "uri":
         return [node.value]
     interval = quantities.of_value(node.type, node.value)
-    return [] if interval is None else [float("-inf") if interval.low is None else interval.low]
+    if interval is None:
+        return []
+    return [(float("-inf") if interval.low is None else interval.low, interval.low_is_open)]
