@@ -21,6 +21,8 @@ from fhir_server.store.index_rows import bounded
 
 MAX_COMPARISONS = 50
 """Values of one criterion that are no equalities, such as dates."""
+HELD_MODIFIERS = frozenset({"in", "not-in", "above", "below"})
+"""What these stand for depends on the resources that the server holds."""
 MAX_EXPANDED = 10_000
 """Values that a value set or a hierarchy may become."""
 
