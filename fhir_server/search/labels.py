@@ -25,6 +25,8 @@ def read_label(label: str) -> tuple[tuple[Link, ...], str, str]:
         step, dot, rest_after = rest.partition(".")
         if not dot:
             name, _, modifier = rest.partition(":")
+            if links and not name:
+                raise BadRequest(f"{label[:120]}: a chain is expected to end at a parameter", code="value")
             return tuple(links), name, modifier
         code, _, type_name = step.partition(":")
         if not code or not rest_after:

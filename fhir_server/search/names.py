@@ -72,9 +72,10 @@ class Names:
         found = [p for p in (self.definitions.search_parameter(name, link.code) for name in starts) if p is not None]
         if not found:
             return None
-        if any(p.kind != "reference" for p in found):
+        references = [p for p in found if p.kind == "reference"]
+        if not references:
             raise BadRequest(f"{path[:120]}: {link.code[:60]} is not a reference", code="value")
-        targets = {name for p in found for name in (p.targets or sorted(self.searchable))}
+        targets = {name for p in references for name in (p.targets or sorted(self.searchable))}
         if link.is_reverse:
             if targets.isdisjoint(type_names):
                 raise BadRequest(f"{path[:120]}: {link.code} never refers to this type", code="value")

@@ -61,7 +61,8 @@ def _follow(
     link = links[0]
     targets = understanding.names.led_to(link, type_names, criterion.path) or []
     starts = [link.type_name] if link.is_reverse else type_names
-    found = [p for p in (understanding.definitions.search_parameter(name, link.code) for name in starts) if p]
+    named = (understanding.definitions.search_parameter(name, link.code) for name in starts)
+    found = [p for p in named if p is not None and p.kind == "reference"]
     for parameter in found:
         understanding.readiness.check(parameter)
     reachable = _with_next(criterion, links, targets, understanding)
@@ -86,7 +87,8 @@ def _with_next(
         if following.is_reverse:
             pointing = definitions.search_parameter(following.type_name, following.code)
             return [t for t in targets if pointing is not None and (not pointing.targets or t in pointing.targets)]
-        return [t for t in targets if definitions.search_parameter(t, following.code) is not None]
+        led = ((t, definitions.search_parameter(t, following.code)) for t in targets)
+        return [t for t, parameter in led if parameter is not None and parameter.kind == "reference"]
     return [t for t in targets if definitions.search_parameter(t, criterion.name) is not None]
 
 

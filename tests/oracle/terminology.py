@@ -61,6 +61,8 @@ def _of_system(facts: Facts, part: Any, label: str) -> Codes:
     system = part["system"]
     if part.get("concept"):
         return {Token(system, concept["code"]) for concept in part["concept"]}
+    if not part.get("filter") and not _is_complete(facts, system):
+        return {token for record in facts.records for token in _used(record.resource, system)}
     tree = Tree(facts, system, label)
     codes = set(tree.parents)
     for sieve in part.get("filter", ()):
@@ -69,6 +71,23 @@ def _of_system(facts: Facts, part: Any, label: str) -> Codes:
         below = tree.below(sieve["value"])
         codes &= below if sieve["op"] == "is-a" else below - {sieve["value"]}
     return {Token(system, code) for code in codes}
+
+
+def _is_complete(facts: Facts, system: str) -> bool:
+    found = (r.resource for r in facts.of_type("CodeSystem") if r.resource.get("url") == system)
+    return any(resource.get("content") == "complete" for resource in found)
+
+
+def _used(value: Any, system: str) -> Iterable[Token]:
+    """A code system that is not held has every code that somebody uses of it."""
+    if isinstance(value, dict):
+        if value.get("system") == system and "code" in value:
+            yield Token(system, value["code"])
+        for inner in value.values():
+            yield from _used(inner, system)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _used(inner, system)
 
 
 class Tree:

@@ -116,7 +116,7 @@ def test_a_composite_names_parameters_of_its_type(definitions: Definitions) -> N
 
 
 def test_parameter_numbers_are_signed_32_bits_and_stay() -> None:
-    assert parameter_number("Task", "status") == -1943358073
+    assert parameter_number("Task", "status") == -1943358076
     assert parameter_number("Task", "owner") == -2014895896
 
 

@@ -95,6 +95,7 @@ def test_canonicals_are_found_with_and_without_version(rows: Reader, definitions
     questionnaire = definitions.resource_types["Questionnaire"]
     assert rows(response, "questionnaire") == [
         (questionnaire, "q", "https://else.org"),
+        (0, "https://else.org/Questionnaire/q", ""),
         (0, "https://else.org/Questionnaire/q|2.0", ""),
     ]
     assert rows(
@@ -128,10 +129,17 @@ def test_dates_are_stretches_of_time(rows: Reader) -> None:
     assert date(effectiveInstant="1970-01-01T00:00:00.5Z") == [(500_000, 600_000)]
     assert date(effectivePeriod={"start": "1970-01-02"}) == [(day, FAR_FUTURE)]
     assert date(effectivePeriod={"end": "1970-01-02"}) == [(FAR_PAST, 2 * day)]
-    assert date(effectivePeriod={}) == []
+    assert date(effectivePeriod={}) == [NO_TIME]
     assert date(effectiveTiming={"event": ["1970-01-03", "1970-01-02"]}) == [(day, 3 * day)]
     assert date(effectiveTiming={"repeat": {"boundsPeriod": {"start": "1970-01-02"}}}) == [(day, FAR_FUTURE)]
-    assert date(effectiveTiming={"repeat": {"frequency": 1}}) == []
+    assert date(effectiveTiming={"repeat": {"frequency": 1}}) == [NO_TIME]
+
+
+def test_dates_are_kept_apart_by_their_length(definitions: Definitions, extractor: Extractor) -> None:
+    number = definitions.search_parameters["Observation"]["date"].number
+    for written, apart in (("1970-01-01T00:00:00Z", 0), ("1970-01-02", 1), ("1970-01", 2), ("1970", 2)):
+        rows = extractor.index_rows({"resourceType": "Observation", "effectiveDateTime": written})
+        assert [found for found, *_ in rows.date] == [number + apart]
 
 
 class RowsOfModifiers:
