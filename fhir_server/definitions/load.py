@@ -48,6 +48,7 @@ def load(profiles_folder: Path | None = None, terminology_folder: Path | None = 
         chain_aliases=MappingProxyType(profile.chain_aliases),
         canonicals=profile.canonicals,
         hierarchies=MappingProxyType(profile.hierarchies),
+        singles=profile.singles,
         packages=tuple(sources),
     )
 

@@ -7,6 +7,8 @@ never changes while the server runs.
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
 
 from fhir_server.fhir.structures import Structure
 
@@ -43,8 +45,8 @@ class SearchParameter:
 
 
 def parameter_number(type_name: str, code: str) -> int:
-    """The number under which index rows of a parameter are kept."""
-    unsigned = zlib.crc32(f"{type_name}.{code}".encode())
+    """The number under which index rows of a parameter are kept; the next three belong to it as well."""
+    unsigned = zlib.crc32(f"{type_name}.{code}".encode()) & ~3
     return unsigned - (1 << 32) if unsigned >= 1 << 31 else unsigned
 
 
@@ -88,12 +90,13 @@ class WorkRow:
     exact: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Definitions:
     """All registries. `structures` holds every type and nested element by name ("Task", "Task.input", "HumanName").
 
     `chain_aliases` are parameters that stand for the end of a chain; `canonicals` those (type, code) whose values
-    name something by its `url`; `hierarchies` the parameter by which resources of a type are parts of one another.
+    name something by its `url`; `hierarchies` the parameter by which resources of a type are parts of one another;
+    `singles` those (type, code) of dates of which a resource has at most one.
     """
 
     structures: Mapping[str, Structure]
@@ -108,7 +111,13 @@ class Definitions:
     chain_aliases: Mapping[str, str]
     canonicals: frozenset[tuple[str, str]]
     hierarchies: Mapping[str, str]
+    singles: frozenset[tuple[str, str]]
     packages: tuple[str, ...]
+
+    @cached_property
+    def type_names(self) -> Mapping[int, str]:
+        """The resource types by number."""
+        return MappingProxyType({number: name for name, number in self.resource_types.items()})
 
     def structure(self, name: str) -> Structure | None:
         """The structure of that name, or None."""

@@ -14,7 +14,7 @@ from typing import Any
 from fhir_server.definitions import lines
 from fhir_server.definitions.package import DefinitionsError
 from fhir_server.definitions.registry import WORK_COLUMNS, ResourceProfile, SearchParameter, WorkRow
-from fhir_server.fhir.structures import Structure
+from fhir_server.fhir.structures import Element, Structure
 
 INTERACTIONS = frozenset(
     {"read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"}
@@ -38,6 +38,7 @@ class ServerProfile:
     chain_aliases: dict[str, str]
     canonicals: frozenset[tuple[str, str]]
     hierarchies: dict[str, str]
+    singles: frozenset[tuple[str, str]]
 
 
 def load(folder: Path, parameters: Parameters, structures: Mapping[str, Structure]) -> ServerProfile:
@@ -68,6 +69,7 @@ def load(folder: Path, parameters: Parameters, structures: Mapping[str, Structur
         chain_aliases=dict(lines.read(folder / "chain-aliases.json")),
         canonicals=_canonicals(rows, parameters, structures),
         hierarchies=_hierarchies(folder, parameters),
+        singles=_single_dates(rows, parameters, structures),
     )
 
 
@@ -155,8 +157,24 @@ def _work_row(name: str, row: dict[str, str], parameters: Parameters, structures
 
 def _is_single(name: str, parameter: SearchParameter, structures: Mapping[str, Structure]) -> bool:
     """Whether a resource has at most one value for the parameter: that of one code or reference."""
+    element = _single_element(name, parameter, structures)
+    return element is not None and set(element.types) <= {"code", "Reference"}
+
+
+def _single_dates(
+    enabled: Iterable[str], parameters: Parameters, structures: Mapping[str, Structure]
+) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (name, code)
+        for name in enabled
+        for code, found in parameters[name].items()
+        if found.kind == "date" and _single_element(name, found, structures) is not None
+    )
+
+
+def _single_element(name: str, parameter: SearchParameter, structures: Mapping[str, Structure]) -> Element | None:
+    """The one element that a parameter is about, of which a resource has at most one; None for any other parameter."""
     path = _SINGLE.fullmatch(parameter.expression)
     if path is None or path[1] != name:
-        return False
-    element = next((e for e in structures[name].elements if e.name == path[2]), None)
-    return element is not None and element.max == 1 and set(element.types) <= {"code", "Reference"}
+        return None
+    return next((e for e in structures[name].elements if e.name == path[2] and e.max == 1), None)

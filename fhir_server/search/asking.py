@@ -9,6 +9,9 @@ from sqlalchemy import ClauseElement
 from fhir_server.search.held import HeldResources
 from fhir_server.search.plan import Drive, Search
 from fhir_server.search.planner import Asker, drive_of
+from fhir_server.search.remembered import LONGEST_REMEMBERED
+from fhir_server.search.request import SearchRequest
+from fhir_server.search.resolve import depends_on_more, resolve
 from fhir_server.search.searching import Searching
 from fhir_server.search.sql import conditions, matches, order
 from fhir_server.search.sql.walks import Way
@@ -40,6 +43,23 @@ class Asking:
             units=searching.units,
             held=HeldResources(self.rows, searching.definitions, base, self.tenant, self.visible),
             readiness=searching.readiness,
+        )
+
+    def understood(self, request: SearchRequest) -> Search:
+        """What the request means; raises BadRequest, and Unavailable while a parameter of it is not indexed."""
+        key = (request.type_names, request.criteria, request.sort, request.includes, request.revincludes)
+        found = None if request.compartment else self.searching.searches.known(key)
+        if found is None:
+            found = resolve(request, self.understanding())
+            if self._is_lasting(request):
+                self.searching.searches.keep(key, found)
+        return found
+
+    def _is_lasting(self, request: SearchRequest) -> bool:
+        return not (
+            depends_on_more(request)
+            or self.searching.readiness.outdated
+            or len(request.self_query) > LONGEST_REMEMBERED
         )
 
     def known(self, search: Search) -> Search:

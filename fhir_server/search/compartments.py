@@ -14,6 +14,8 @@ from fhir_server.search.understanding import Understanding
 def in_compartment(compartment: Compartment, type_names: Sequence[str], understanding: Understanding) -> Node:
     """The condition that a resource of one of the types is in the compartment."""
     definitions = understanding.definitions
+    if not understanding.held.is_there(compartment.type_name, compartment.resource_id):
+        return Condition(OWN["_id"].name, (), "match", (NOTHING,))
     members = definitions.compartments[compartment.type_name]
     own_number = definitions.resource_types[compartment.type_name]
     numbers: set[int] = set()

@@ -12,6 +12,7 @@ from fhir_server.definitions import SearchParameter
 from fhir_server.errors import BadRequest, TooCostly
 from fhir_server.search.escapes import split, unescape
 from fhir_server.search.kinds import KINDS, Kind, Reading, token, uri
+from fhir_server.search.kinds.reference import is_id
 from fhir_server.search.plan import NOTHING, Alternative, Condition, Sense
 from fhir_server.search.request import Criterion
 from fhir_server.search.understanding import Understanding
@@ -20,6 +21,8 @@ from fhir_server.store.index_rows import bounded
 
 MAX_COMPARISONS = 50
 """Values of one criterion that are no equalities, such as dates."""
+HELD_MODIFIERS = frozenset({"in", "not-in", "above", "below"})
+"""What these stand for depends on the resources that the server holds."""
 MAX_EXPANDED = 10_000
 """Values that a value set or a hierarchy may become."""
 
@@ -38,6 +41,7 @@ def condition(criterion: Criterion, parameters: Sequence[SearchParameter], under
         now=understanding.now,
         units=understanding.units,
         parts=tuple(KINDS[name] for name in parameters[0].component_kinds),
+        allowed=frozenset(target for p in parameters for target in p.targets),
         is_canonical=any((p.type_name, p.code) in understanding.definitions.canonicals for p in parameters),
     )
     if (kind.name, criterion.modifier) in _OTHER_ROWS:
@@ -104,15 +108,25 @@ def _of_codes(text: str, reading: Reading, understanding: Understanding, *, upwa
 
 
 def _of_parts(text: str, reading: Reading, understanding: Understanding, *, upward: bool) -> list[Alternative]:
-    parsed = reading.targets.of(unescape(text))
-    names = {number: name for name, number in understanding.definitions.resource_types.items()}
-    if parsed is None or not parsed.type_number or parsed.base:
-        raise reading.refusal("a reference with its type, to a resource of this server, as in Type/id")
-    name = names[parsed.type_number]
-    if name not in understanding.definitions.hierarchies:
-        raise reading.refusal(f"a type with a hierarchy: {', '.join(sorted(understanding.definitions.hierarchies))}")
-    found = understanding.held.parts(name, parsed.target_id, upward=upward)
-    return [Alternative("type and id", (one, parsed.type_number)) for one in found]
+    numbers, hierarchies = understanding.definitions.resource_types, understanding.definitions.hierarchies
+    names, resource_id = _named(unescape(text), reading, hierarchies)
+    if not names:
+        raise reading.refusal(f"a resource of this server with a hierarchy: {', '.join(sorted(hierarchies))}")
+    return [
+        Alternative("type and id", (one, numbers[name]))
+        for name in names
+        for one in understanding.held.parts(name, resource_id, upward=upward)
+    ]
+
+
+def _named(text: str, reading: Reading, hierarchies: Mapping[str, str]) -> tuple[list[str], str]:
+    """The types with a hierarchy that a reference may mean, and its id; a bare id means those that are allowed."""
+    if is_id(text):
+        return [name for name in hierarchies if not reading.allowed or name in reading.allowed], text
+    parsed = reading.targets.of(text)
+    if parsed is None or parsed.base:
+        return [], ""
+    return [name for name in hierarchies if reading.targets.numbers[name] == parsed.type_number], parsed.target_id
 
 
 def _of_uris(text: str, _reading: Reading, _understanding: Understanding) -> list[Alternative]:

@@ -15,7 +15,7 @@ from fhir_server.search.expressions import Branch, Step, Truth, Where, compile_e
 from fhir_server.search.kinds import OWN
 from fhir_server.search.kinds.composite import arrangement
 from fhir_server.search.units import Units
-from fhir_server.search.values import Targets
+from fhir_server.search.values import Targets, span_of
 from fhir_server.store.tables import INDEX_TABLES, WORK_COLUMNS
 from fhir_server.store.unit_of_work import IndexRows, Work
 
@@ -82,7 +82,9 @@ class Extractor:
         place = self._places.get(resource["resourceType"])
         if place is not None:
             _visit(resource, place, found)
-        return IndexRows(**{table: list(rows) for table, rows in found.items()})
+        rows = IndexRows(**{table: list(rows) for table, rows in found.items()})
+        rows.date = [(number + span_of(low, high), low, high) for number, low, high in rows.date]
+        return rows
 
     def work_row(self, resource: JsonObject, rows: IndexRows | None = None) -> Work | None:
         """The typed columns of a type that has a work row; `rows`, if at hand, saves extracting them again."""
@@ -96,7 +98,7 @@ class Extractor:
         for number, type_number, target_id, base in rows.reference:
             first.setdefault(number, self._reference_text(type_number, target_id, base))
         status, intent, priority, owner, requester, patient, focus, code, _ = (first.get(s, "") for s in sources)
-        authored = next((low for number, low, _ in rows.date if number == sources[-1]), None)
+        authored = next((low for n, low, high in rows.date if n - span_of(low, high) == sources[-1]), None)
         return status, intent, priority, owner, requester, patient, focus, code, authored
 
     def _reference_text(self, type_number: int, target_id: str, base: str) -> str:

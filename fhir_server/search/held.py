@@ -17,6 +17,7 @@ from fhir_server.search.kinds.kind import text
 from fhir_server.search.sql.conditions import number
 from fhir_server.search.sql.driving import drives
 from fhir_server.search.sql.links import shown
+from fhir_server.store.reading import read_current
 from fhir_server.store.statements import Rows
 from fhir_server.store.tables import INDEX_REFERENCE, RESOURCE
 from fhir_server.store.visibility import Predicate
@@ -34,6 +35,12 @@ class HeldResources:
     base: str
     tenant: int
     visible: Predicate
+
+    def is_there(self, type_name: str, resource_id: str) -> bool:
+        """See `Held.is_there`."""
+        number = self.definitions.resource_types[type_name]
+        found = read_current(self.rows, number, resource_id, tenant=self.tenant, visible=self.visible)
+        return found is not None and not found.deleted
 
     def value_set(self, reference: str) -> Expansion:
         """See `Held.value_set`."""

@@ -4,14 +4,16 @@ https://hl7.org/fhir/R4/search.html#errors  What nobody knows is told with the n
 """
 
 import difflib
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from fhir_server.definitions import Definitions, SearchParameter
 from fhir_server.errors import BadRequest, Issue
 from fhir_server.search.request import Criterion, Link
 
 NOT_BUILT = frozenset({"_filter", "_text", "_content", "_contained", "_containedType", "_query", "_score"})
+MOST_KEPT = 1_000
+"""Lists of types whose common parameters are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +22,19 @@ class Names:
 
     definitions: Definitions
     searchable: frozenset[str]
+    _common: dict[tuple[str, ...], Mapping[str, list[SearchParameter]]] = field(default_factory=dict)
 
-    def common(self, type_names: Sequence[str]) -> dict[str, list[SearchParameter]]:
+    def common(self, type_names: Sequence[str]) -> Mapping[str, list[SearchParameter]]:
         """The parameters that all types have with one kind, by code."""
+        key = tuple(type_names)
+        found = self._common.get(key)
+        if found is None:
+            found = self._found_in_common(key)
+            if len(self._common) < MOST_KEPT:
+                self._common[key] = found
+        return found
+
+    def _found_in_common(self, type_names: tuple[str, ...]) -> Mapping[str, list[SearchParameter]]:
         tables = [self.definitions.search_parameters[name] for name in type_names]
         if not tables:
             return {}

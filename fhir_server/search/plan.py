@@ -6,6 +6,7 @@ everything that the SQL depends on.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 Operand: TypeAlias = str | int | float
@@ -34,7 +35,7 @@ class WorkMatch:
     is_not: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Condition:
     """One criterion: on the index rows of parameters (one a type), or (no numbers) on the resource itself."""
 
@@ -44,7 +45,7 @@ class Condition:
     alternatives: tuple[Alternative, ...] = ()
     work: WorkMatch | None = None
 
-    @property
+    @cached_property
     def by_form(self) -> Mapping[str, tuple[tuple[Operand, ...], ...]]:
         """The operands of the alternatives, by their form."""
         found: dict[str, dict[tuple[Operand, ...], None]] = {}
@@ -52,7 +53,7 @@ class Condition:
             found.setdefault(alternative.form, {})[alternative.operands] = None
         return {form: tuple(found[form]) for form in sorted(found)}
 
-    @property
+    @cached_property
     def shape(self) -> "ConditionShape":
         """Everything but the operands."""
         counts = tuple((form, len(rows)) for form, rows in self.by_form.items())
@@ -60,7 +61,7 @@ class Condition:
         return ConditionShape(self.kind, self.numbers, self.sense, counts, work)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Linked:
     """A resource of one of the types, which a reference parameter leads to, satisfies `tail`.
 
@@ -73,19 +74,19 @@ class Linked:
     tail: "Node"
     url_numbers: tuple[int, ...] = ()
 
-    @property
+    @cached_property
     def shape(self) -> "LinkedShape":
         """Everything but the operands."""
         return LinkedShape(self.is_reverse, self.numbers, self.type_numbers, self.tail.shape, self.url_numbers)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AnyOf:
     """At least one of the nodes holds."""
 
     options: "tuple[Node, ...]"
 
-    @property
+    @cached_property
     def shape(self) -> "AnyShape":
         """Everything but the operands."""
         return AnyShape(tuple(option.shape for option in self.options))
@@ -158,7 +159,7 @@ class Inclusions:
         return not (self.forward or self.backward or self.iterated_forward or self.iterated_backward)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Search:
     """One search of some types."""
 
@@ -167,7 +168,7 @@ class Search:
     order: tuple[OrderKey, ...]
     inclusions: Inclusions = Inclusions()
 
-    @property
+    @cached_property
     def shape(self) -> "SearchShape":
         """Everything but the operands."""
         return SearchShape(self.type_numbers, tuple(c.shape for c in self.conditions), self.order)

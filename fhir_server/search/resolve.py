@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from fhir_server.definitions import SearchParameter
 from fhir_server.errors import BadRequest
 from fhir_server.search.compartments import in_compartment
-from fhir_server.search.criteria import condition
+from fhir_server.search.criteria import HELD_MODIFIERS, condition
 from fhir_server.search.inclusions import resolve_inclusions
 from fhir_server.search.kinds import KINDS
 from fhir_server.search.plan import AnyOf, Linked, Node, OrderKey, Search
 from fhir_server.search.request import Criterion, Link, SearchRequest, SortKey
+from fhir_server.search.stretches import together
 from fhir_server.search.understanding import Understanding
 
 NEWEST_FIRST = (OrderKey("updated", (), descending=True),)
@@ -24,12 +25,20 @@ def resolve(request: SearchRequest, understanding: Understanding) -> Search:
     conditions = [_node(criterion, request.type_names, understanding) for criterion in request.criteria]
     if request.compartment is not None:
         conditions.append(in_compartment(request.compartment, request.type_names, understanding))
+    conditions = together(conditions, request.type_names, understanding.definitions)
     return Search(
         type_numbers=tuple(numbers[name] for name in request.type_names),
         conditions=tuple(conditions),
         order=tuple(_order_key(key, request.type_names, understanding) for key in request.sort) or NEWEST_FIRST,
         inclusions=resolve_inclusions(request, understanding),
     )
+
+
+def depends_on_more(request: SearchRequest) -> bool:
+    """Whether a search means something else at another time: by the clock, or by resources that it stands for."""
+    if request.compartment is not None or any(c.modifier in HELD_MODIFIERS for c in request.criteria):
+        return True
+    return any(value.startswith("ap") for criterion in request.criteria for value in criterion.values)
 
 
 def _node(criterion: Criterion, type_names: Sequence[str], understanding: Understanding) -> Node:

@@ -12,11 +12,12 @@ from typing import Protocol, runtime_checkable
 from fhir_server.errors import BadRequest, Issue, TimeLimit, TooCostly
 from fhir_server.search import cursor
 from fhir_server.search.asking import Asking
+from fhir_server.search.criteria import HELD_MODIFIERS
 from fhir_server.search.including import Included, included
 from fhir_server.search.parse import Limits, Scope, parse, query_text
 from fhir_server.search.plan import Search
+from fhir_server.search.remembered import LONGEST_REMEMBERED
 from fhir_server.search.request import SearchRequest
-from fhir_server.search.resolve import resolve
 from fhir_server.search.results import RESULT
 from fhir_server.search.searching import Searching
 from fhir_server.search.sql import order
@@ -63,7 +64,13 @@ def read_request(
     """The search that the pairs of a query ask for; raises BadRequest naming what is unknown."""
     settings = searching.settings
     limits = Limits(settings.page_size, settings.max_page_size, settings.max_chain_links)
-    return parse(scope, pairs, names=searching.names, limits=limits, lenient=lenient)
+
+    def read() -> SearchRequest:
+        return parse(scope, pairs, names=searching.names, limits=limits, lenient=lenient)
+
+    if sum(len(name) + len(value) for name, value in pairs) > LONGEST_REMEMBERED:
+        return read()
+    return searching.requests.get((scope, tuple(pairs), lenient), read)
 
 
 def search(
@@ -83,7 +90,7 @@ def search(
     try:
         with _one_state(rows, several=_needs_several(request)) as state:
             asking = Asking(state, searching, tenant, visible, now)
-            found = asking.known(resolve(request, asking.understanding()))
+            found = asking.known(asking.understood(request))
             matches, last = _matches(asking, found, after, request.count)
             more = included(asking, found.inclusions, matches)
             total = _total(asking, found, request.total, searching.settings.total_cap)
@@ -119,7 +126,7 @@ def find_matches(
     if not request.criteria:
         raise BadRequest("the criteria select nothing in particular; give at least one search parameter")
     asking = Asking(rows, searching, tenant, visible, now)
-    return _matches(asking, asking.known(resolve(request, asking.understanding())), None, limit)[0]
+    return _matches(asking, asking.known(asking.understood(request)), None, limit)[0]
 
 
 def _query(request: SearchRequest, position: str) -> str:
@@ -128,9 +135,9 @@ def _query(request: SearchRequest, position: str) -> str:
 
 def _needs_several(request: SearchRequest) -> bool:
     """Whether more than one statement must see the same: links and what modifiers stand for are looked up first."""
-    if request.includes or request.revincludes or (request.total != "none" and request.count):
+    if request.includes or request.revincludes or request.compartment or (request.total != "none" and request.count):
         return True
-    return any(c.links or c.modifier in {"in", "not-in", "above", "below"} for c in request.criteria)
+    return any(c.links or c.modifier in HELD_MODIFIERS for c in request.criteria)
 
 
 @contextmanager

@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 
 from fhir_server.definitions import Definitions
 from fhir_server.search.names import Names
+from fhir_server.search.plan import Search
 from fhir_server.search.readiness import Readiness
+from fhir_server.search.remembered import Remembered
+from fhir_server.search.request import SearchRequest
 from fhir_server.search.statistics import Statistics
 from fhir_server.search.units import Units
 from fhir_server.settings import Settings
@@ -20,6 +23,8 @@ class Searching:
     units: Units
     readiness: Readiness
     statistics: Statistics = field(default_factory=Statistics)
+    requests: Remembered[SearchRequest] = field(default_factory=Remembered)
+    searches: Remembered[Search] = field(default_factory=Remembered)
 
 
 def searching_of(definitions: Definitions, settings: Settings, units: Units, readiness: Readiness) -> Searching:

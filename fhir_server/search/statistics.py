@@ -7,12 +7,11 @@ depends on them. They are kept in each process: a wrong one makes a search slowe
 from collections.abc import Hashable
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Select, func, select
 
-from fhir_server.search.kinds import KINDS
 from fhir_server.search.plan import Condition, ConditionShape
 from fhir_server.search.sql import conditions
-from fhir_server.search.sql.conditions import is_about, number
+from fhir_server.search.sql.conditions import number
 from fhir_server.store.statements import Rows
 
 FEW_ROWS = 2_000
@@ -59,13 +58,5 @@ class Statistics:
 
 
 def _statement(shape: ConditionShape, cap: int) -> Select[Any]:
-    table = KINDS[shape.kind].table
-    assert table is not None
-    row = table.alias("row")
-    some = (
-        select(number(1))
-        .select_from(row)
-        .where(row.c.tenant == bindparam("tenant"), is_about(shape, row), conditions.matches(shape, "c0", row))
-        .limit(number(cap))
-    )
+    some = conditions.index_rows(shape, "c0").limit(number(cap))
     return select(func.count()).select_from(some.subquery("some"))

@@ -7,12 +7,12 @@ as it is. The predicate is in the look-up: what the caller may not see is led to
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, select
+from sqlalchemy import Select, and_, select
 
 from fhir_server.search.kinds import KINDS
 from fhir_server.search.plan import NOTHING, Alternative, AnyOf, Condition, ConditionShape, Linked, Node, Search
 from fhir_server.search.sql import conditions
-from fhir_server.search.sql.conditions import is_about, is_of, number
+from fhir_server.search.sql.conditions import is_of, number
 from fhir_server.search.sql.links import shown
 from fhir_server.search.statistics import Statistics
 from fhir_server.store.statements import Rows
@@ -78,14 +78,7 @@ def _targets(node: Linked, tail: Condition, looking: Looking) -> list[tuple[int,
 
 def _statement(shape: ConditionShape, type_numbers: tuple[int, ...], visible: Predicate) -> Select[Any]:
     """Up to so many index rows, each with its resource where the caller may see it."""
-    table = KINDS[shape.kind].table
-    assert table is not None
-    row, other = table.alias("row"), RESOURCE.alias("other")
-    some = (
-        select(row.c.pk)
-        .where(row.c.tenant == bindparam("tenant"), is_about(shape, row), conditions.matches(shape, "c0", row))
-        .limit(number(MOST_TARGETS))
-        .subquery("some")
-    )
+    other = RESOURCE.alias("other")
+    some = conditions.index_rows(shape, "c0").limit(number(MOST_TARGETS)).subquery("some")
     seen = and_(other.c.pk == some.c.pk, is_of(other.c.type, type_numbers), shown(other, visible))
     return select(other.c.type, other.c.resource_id).select_from(some.outerjoin(other, seen))

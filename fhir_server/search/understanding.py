@@ -21,6 +21,10 @@ from fhir_server.terminology import Expansion
 class Held(Protocol):
     """Value sets, code systems and hierarchies of resources that the caller may see; each raises BadRequest."""
 
+    def is_there(self, type_name: str, resource_id: str) -> bool:
+        """Whether there is such a resource."""
+        ...
+
     def value_set(self, reference: str) -> Expansion:
         """The codes of a value set, by its URL or id."""
         ...

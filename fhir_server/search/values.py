@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fhir_server.fhir import dates, references
-from fhir_server.fhir.dates import DateRange
+from fhir_server.fhir.dates import DAY, SECOND, DateRange
 
 FOLDED_LENGTH = 200
 FAR_PAST = -(1 << 62)
@@ -25,6 +25,17 @@ def fold(text: str) -> str:
         decomposed = unicodedata.normalize("NFKD", text)
         text = "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
     return " ".join(text.lower().split())[:FOLDED_LENGTH]
+
+
+SPANS = (SECOND, DAY)
+"""The longest of instants, and of days: stretches of time are kept apart by their length, since whoever looks for those
+that end after some time must begin to look so much before."""
+DATE_NUMBERS = len(SPANS) + 1
+
+
+def span_of(low: int, high: int) -> int:
+    """Which number of its parameter a stretch of time is kept under: 0 for instants, 1 for days, 2 for longer ones."""
+    return next((at for at, longest in enumerate(SPANS) if high - low <= longest), len(SPANS))
 
 
 class Target(NamedTuple):
@@ -53,11 +64,11 @@ class Targets:
         return Target(number, parsed.resource_id, "" if parsed.base == self.base else parsed.base)
 
     def of_canonical(self, text: str) -> list[Target]:
-        """The target of a canonical, without its version; and with it as well, when there is one."""
+        """The targets of a canonical: where its URL points, the URL itself, and, when it has one, with its version."""
         url, version = split_canonical(text)
-        found = self.of(url)
-        plain = [] if found is None else [found]
-        return [*plain, Target(0, f"{url}|{version}", "")] if version else plain
+        pointed, named = self.of(url), Target(0, url, "")
+        found = [named] if pointed is None else [pointed, named]
+        return list(dict.fromkeys([*found, Target(0, f"{url}|{version}", "")] if version else found))
 
 
 def split_canonical(text: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ Which parameter fills which column is in profiles/server/work-rows.json; only co
 their parameter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from fhir_server.definitions import Definitions, SearchParameter
 from fhir_server.search.plan import Condition, Operand, WorkMatch
@@ -45,9 +45,8 @@ def _texts(
         return [str(operands[0])] if operands[0] else []
     if kind != "reference":
         return []
-    names: Mapping[int, str] = {number: name for name, number in definitions.resource_types.items()}
     if form == "type and id":
-        return [bounded(f"{names[int(operands[1])]}/{operands[0]}")]
+        return [bounded(f"{definitions.type_names[int(operands[1])]}/{operands[0]}")]
     if form == "id":
         return [bounded(f"{name}/{operands[0]}") for name in parameter.targets]
     return []

@@ -153,7 +153,7 @@ INDEX_TABLES = {
 WORK_ITEM = Table(
     "work_item",
     METADATA,
-    _pk(primary_key=True),
+    Column("pk", SEQUENCE_NUMBER, primary_key=True, autoincrement=False),
     _tenant(),
     _column("type", SmallInteger),
     *(_text(n) for n in ("status", "intent", "priority", "owner", "requester", "patient", "focus", "code")),

@@ -87,7 +87,8 @@ class _Expanding:
             return self._bounded(Expansion(pairs), place)
         found = self._counted(self.held.value_set(reference), place)
         if found is None:
-            raise NotExpandable(place, "the server holds no such value set", "not-found")
+            what = f"value set {shown(reference)}" if place else "such value set"
+            raise NotExpandable(place, f"the server holds no {what}", "not-found")
         compose = found.resource.get("compose")
         inner = f"{place} > " if place else ""
         if isinstance(compose, dict):
@@ -140,7 +141,7 @@ class _Expanding:
             return Expansion(frozenset((system, text(concept, "code")) for concept in listed if text(concept, "code")))
         concepts = self._concepts(system, version, place)
         if concepts is None and filters:
-            raise NotExpandable(place, "the server does not hold the code system completely", "not-found")
+            raise NotExpandable(place, f"the server does not hold all of code system {shown(system)}", "not-found")
         if concepts is None:
             return Expansion(systems=frozenset({system}))
         self._count_work(len(concepts.displays) * (1 + len(filters)), place)

@@ -1,6 +1,7 @@
 """Two sets of definitions that differ in a few parameters, and what the index of a database should hold by one."""
 
 import functools
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -65,7 +66,9 @@ def world(database: Database, which: str) -> World:
     """A world that writes and searches by "older" or "current", once the database has been adopted."""
     definitions = older() if which == "older" else current()
     adopt(database, definitions, base=BASE, tenant=TENANT, now=lambda: NOW, timeout_ms=30_000)
-    searching = searching_of(definitions, SETTINGS, UNITS, readiness(database, definitions))
+    seconds = itertools.count(NOW // 1_000_000)
+    ready = Readiness(database, definitions, tenant=TENANT, now=lambda: next(seconds) * 1_000_000)
+    searching = searching_of(definitions, SETTINGS, UNITS, ready)
     return World(database, definitions, extractor(which), searching)
 
 

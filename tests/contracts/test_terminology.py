@@ -217,11 +217,15 @@ def test_what_is_not_held_is_refused_by_name(world: World, reference: str) -> No
     [
         ("itself", "not-supported", "compose.include[1].valueSet[0]: the value set imports itself"),
         ("round-1", "not-supported", "the value set imports itself"),
-        ("wanting", "not-found", "compose.include[1].valueSet[1]: the server holds no such value set"),
+        (
+            "wanting",
+            "not-found",
+            "compose.include[1].valueSet[1]: the server holds no value set http://example.org/vs/nowhere",
+        ),
         ("wanting-deep", "not-found", "compose.include[0].valueSet[0] > compose.include[1].valueSet[1]: the server"),
         ("cut-elsewhere", "not-found", "compose.exclude: codes are excluded from a code system"),
-        ("unknown-filter", "not-found", "compose.include[0]: the server does not hold the code system completely"),
-        ("part-filter", "not-found", "compose.include[0]: the server does not hold the code system completely"),
+        ("unknown-filter", "not-found", "compose.include[0]: the server does not hold all of code system"),
+        ("part-filter", "not-found", "compose.include[0]: the server does not hold all of code system"),
         ("regex", "not-supported", "compose.include[0].filter[0]: the operator regex is not supported"),
         ("list-and-filter", "invalid", "compose.include[0]: codes need a system, and either a list or filters"),
         ("no-system", "invalid", "compose.include[0]: codes need a system"),

@@ -10,6 +10,12 @@ import pytest
 from fhir_server.definitions import load
 from tests.http.client import FHIR_XML, Client
 
+SAMPLES = {
+    "token": "x", "reference": "x", "string": "x", "date": "2020-01-01", "uri": "http://x", "number": "1",
+    "quantity": "5.4", "special": "1|1",
+}  # fmt: skip
+"""A value that fits, by kind."""
+
 
 @pytest.fixture
 def statement(client: Client) -> dict[str, Any]:
@@ -39,12 +45,13 @@ def test_types_that_are_off_are_not_claimed(client: Client, statement: dict[str,
 def test_every_claimed_search_parameter_is_taken_and_every_other_refused(
     client: Client, statement: dict[str, Any]
 ) -> None:
-    samples = {"token": "x", "reference": "x", "string": "x", "date": "2020", "uri": "http://x"}
     for resource in statement["rest"][0]["resource"]:
         name = resource["type"]
         claimed = {p["name"]: p["type"] for p in resource.get("searchParam", ())}
         for code, kind in claimed.items():
-            value = "2020-01-01" if code == "_lastUpdated" else samples[kind]
+            parameter = load().search_parameters[name][code]
+            assert parameter.kind == kind
+            value = "$".join(SAMPLES[part] for part in parameter.component_kinds or (kind,))
             answer = client.get(f"{name}?{code}={value}&_count=0")
             assert answer.status == 200, (name, code, answer.text)
         for code in set(load().search_parameters[name]) - set(claimed):
@@ -73,7 +80,8 @@ def test_every_claimed_interaction_is_routed(client: Client, statement: dict[str
             if resource["type"] != "Binary" or status != 415:
                 assert answer.status == status, (resource["type"], interaction["code"], answer.text)
     system = {interaction["code"] for interaction in statement["rest"][0]["interaction"]}
-    assert system == {"batch", "transaction", "history-system"}
+    assert system == {"batch", "transaction", "history-system", "search-system"}
+    assert client.get("?_type=Patient").json["type"] == "searchset"
 
 
 def test_an_include_that_leads_nowhere_is_neither_claimed_nor_taken(client: Client, statement: dict[str, Any]) -> None:

@@ -63,7 +63,7 @@ def read(text: str, reading: Reading) -> Alternative:
     """Both values, joined by "$"."""
     values = split(text, "$")
     order = arrangement([kind.name for kind in reading.parts])
-    if order is None or len(values) != len(reading.parts):
+    if order is None or len(values) != len(reading.parts) or not all(values):
         raise reading.refusal(f"{len(reading.parts)} values joined by $")
     token = reading.parts[order[0]].read(values[order[0]], reading)
     kind = reading.parts[order[1]]

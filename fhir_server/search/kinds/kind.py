@@ -39,7 +39,7 @@ class Reading:
     """What a value may be read against: the criterion it stands in, the clock, references, units.
 
     `parts` are the kinds of a composite's components, in the order of its values; `is_canonical`, that values are URLs
-    by which definitions are known.
+    by which definitions are known; `allowed` are the types that a reference may lead to, none for any.
     """
 
     label: str
@@ -49,6 +49,7 @@ class Reading:
     units: Units
     parts: "tuple[Kind, ...]" = ()
     is_canonical: bool = False
+    allowed: frozenset[str] = frozenset()
 
     def refusal(self, expected: str) -> BadRequest:
         """A value that does not fit; never says the value."""

@@ -15,11 +15,16 @@ from fhir_server.store.tables import INDEX_REFERENCE
 _ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 
 
+def is_id(text: str) -> bool:
+    """Whether a value is an id without its type."""
+    return _ID.fullmatch(text) is not None
+
+
 def read(text: str, reading: Reading) -> Alternative:
     """One reference; one that points nowhere ("PractitionerRole/") matches nothing."""
     text = unescape(text)
     only = reading.targets.numbers.get(reading.modifier, 0)
-    if _ID.fullmatch(text):
+    if is_id(text):
         return Alternative("type and id", (text, only)) if only else Alternative("id", (text,))
     url, _, version = text.partition("|")
     if version:

@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
+    CompoundSelect,
     FromClause,
     Integer,
+    Select,
     Text,
     and_,
     bindparam,
@@ -21,12 +24,16 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 
 from fhir_server.search.kinds import KINDS
+from fhir_server.search.kinds.date import within_span
 from fhir_server.search.kinds.kind import Form, text
 from fhir_server.search.plan import Condition, ConditionShape, Linked, Node
+from fhir_server.search.values import DATE_NUMBERS, SPANS
 from fhir_server.store.statements import is_one_of
+from fhir_server.store.tables import INDEX_DATE
 
 FEW = 8
 """Up to so many values are parameters of their own; more become one list."""
@@ -87,7 +94,36 @@ def leaf(shape: ConditionShape, place: str, by: FromClause, resource: FromClause
 
 def is_about(shape: ConditionShape, row: FromClause) -> ColumnElement[bool]:
     """Whether an index row is one of the condition's parameters."""
-    return is_of(row.c.param, shape.numbers)
+    return is_of(row.c.param, numbers_of(shape.kind, shape.numbers))
+
+
+def numbers_of(kind: str, numbers: Sequence[int]) -> list[int]:
+    """The numbers of the rows of parameters of a kind: dates have several each, by the length of their stretches."""
+    if KINDS[kind].table is not INDEX_DATE:
+        return list(numbers)
+    return [number + at for number in numbers for at in range(DATE_NUMBERS)]
+
+
+def index_rows(shape: ConditionShape, place: str) -> Select[Any] | CompoundSelect[Any]:
+    """The `pk` of the index rows that a condition finds, each as often as it has such a row.
+
+    Dates are looked for by the length of their stretches, each in a stretch of the index.
+    """
+    kind = KINDS[shape.kind]
+    assert kind.table is not None
+    if kind.table is not INDEX_DATE or len(shape.counts) != 1 or shape.counts[0][1] != 1:
+        row = kind.table.alias(f"row_{place}")
+        return select(row.c.pk).where(
+            row.c.tenant == bindparam("tenant"), is_about(shape, row), matches(shape, place, row)
+        )
+    parts = []
+    for at, span in enumerate((*SPANS, None)):
+        row = kind.table.alias(f"row_{place}_{at}")
+        operands = _binds(shape, place, (0, 0))
+        about = (row.c.tenant == bindparam("tenant"), is_of(row.c.param, [n + at for n in shape.numbers]))
+        bounds = within_span(shape.counts[0][0], row, operands, span)
+        parts.append(select(row.c.pk).where(*about, *bounds, one_match(shape, place, (0, 0), row)))
+    return union_all(*parts)
 
 
 def is_of(column: ColumnElement[int], numbers: Sequence[int]) -> ColumnElement[bool]:
@@ -132,9 +168,13 @@ def matches(shape: ConditionShape, place: str, row: FromClause) -> ColumnElement
 
 def one_match(shape: ConditionShape, place: str, which: tuple[int, int], row: FromClause) -> ColumnElement[bool]:
     """Whether one row is what one of the alternatives asks for: the place of its form, and its own in that."""
+    return form_of(shape.kind, shape.counts[which[0]][0]).clause(row, _binds(shape, place, which))
+
+
+def _binds(shape: ConditionShape, place: str, which: tuple[int, int]) -> list[BindParameter[Any]]:
     at, one = which
-    form = form_of(shape.kind, shape.counts[at][0])
-    return form.clause(row, [bindparam(_name(place, at, one, operand)) for operand in range(form.arity)])
+    arity = form_of(shape.kind, shape.counts[at][0]).arity
+    return [bindparam(_name(place, at, one, operand)) for operand in range(arity)]
 
 
 def _in_list(form: Form, name: str, row: FromClause) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, not_,
 from fhir_server.search.kinds import KINDS
 from fhir_server.search.kinds.kind import text
 from fhir_server.search.plan import AnyShape, ConditionShape, LinkedShape, Shape
-from fhir_server.search.sql.conditions import is_about, is_of, leaf, matches, number
+from fhir_server.search.sql.conditions import index_rows, is_of, leaf, number
 from fhir_server.search.sql.driving import drives
 from fhir_server.store.tables import INDEX_REFERENCE, INDEX_URI, RESOURCE
 from fhir_server.store.visibility import Predicate
@@ -94,11 +94,7 @@ def _is_target(row: FromClause, other: FromClause) -> ColumnElement[bool]:
 def keys(shape: Shape, place: str, visible: Predicate) -> Select[Any]:
     """The `pk` of every resource for which the condition holds; only of its index rows and those it is linked to."""
     if isinstance(shape, ConditionShape):
-        table = KINDS[shape.kind].table
-        assert table is not None
-        row = table.alias(f"row_{place}")
-        around = (row.c.tenant == bindparam("tenant"), is_about(shape, row), matches(shape, place, row))
-        return select(row.c.pk).distinct().where(*around)
+        return select(index_rows(shape, place).subquery(f"rows_{place}").c.pk).distinct()
     if isinstance(shape, AnyShape):
         every = union(*(keys(o, f"{place}_o{n}", visible) for n, o in enumerate(shape.options)))
         return select(every.subquery(f"any_{place}").c.pk)

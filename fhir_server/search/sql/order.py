@@ -26,7 +26,7 @@ from sqlalchemy import (
 from fhir_server.search.kinds import KINDS
 from fhir_server.search.kinds.kind import text
 from fhir_server.search.plan import OrderKey
-from fhir_server.search.sql.conditions import is_of, number
+from fhir_server.search.sql.conditions import is_of, number, numbers_of
 
 Place = Sequence[str | int | None]
 Nulls = tuple[bool, ...]
@@ -110,7 +110,9 @@ def _value(key: OrderKey, by: FromClause, resource: FromClause) -> ColumnElement
     row = kind.table.alias()
     column = row.c[kind.sort_column]
     first = func.max(column) if key.descending else func.min(column)
-    found = select(first).select_from(row).where(row.c.pk == by.c.pk, is_of(row.c.param, key.numbers))
+    found = (
+        select(first).select_from(row).where(row.c.pk == by.c.pk, is_of(row.c.param, numbers_of(key.kind, key.numbers)))
+    )
     found = found.where(*(row.c[name] == text(value) for name, value in kind.sort_fixed.items()))
     if kind.sort_below is not None:
         found = found.where(column < number(kind.sort_below))

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from fhir_server.definitions import Definitions, load
-from fhir_server.search.extract import Extractor
+from fhir_server.definitions import Definitions, load, shipped
+from fhir_server.search.extract import TABLE_OF, Extractor
+from fhir_server.search.units import load_units
 from fhir_server.search.values import FAR_FUTURE, FAR_PAST
 from fhir_server.store.unit_of_work import IndexRows
 
@@ -31,7 +32,7 @@ class Reader:
 
     def __call__(self, resource: dict[str, Any], code: str) -> list[Any]:
         parameter = self.definitions.search_parameters[resource["resourceType"]][code]
-        rows = getattr(self.extractor.index_rows(resource), parameter.kind)
+        rows = getattr(self.extractor.index_rows(resource), TABLE_OF[parameter.kind])
         return [tail[0] if len(tail) == 1 else tuple(tail) for number, *tail in rows if number == parameter.number]
 
 
@@ -131,6 +132,58 @@ def test_dates_are_stretches_of_time(rows: Reader) -> None:
     assert date(effectiveTiming={"event": ["1970-01-03", "1970-01-02"]}) == [(day, 3 * day)]
     assert date(effectiveTiming={"repeat": {"boundsPeriod": {"start": "1970-01-02"}}}) == [(day, FAR_FUTURE)]
     assert date(effectiveTiming={"repeat": {"frequency": 1}}) == []
+
+
+class RowsOfModifiers:
+    """The rows that a modifier of one parameter searches."""
+
+    def __init__(self, definitions: Definitions, extractor: Extractor) -> None:
+        self.definitions = definitions
+        self.extractor = extractor
+
+    def __call__(self, resource: dict[str, Any], code: str, modifier: str, table: str) -> list[Any]:
+        parameter = self.definitions.search_parameters[resource["resourceType"]][code]
+        rows = getattr(self.extractor.index_rows(resource), table)
+        return [tuple(tail) for number, *tail in rows if number == parameter.number_of(modifier)]
+
+
+@pytest.fixture
+def rows_of_modifier(definitions: Definitions, extractor: Extractor) -> RowsOfModifiers:
+    return RowsOfModifiers(definitions, extractor)
+
+
+def test_the_words_of_a_concept_are_kept_for_text(rows_of_modifier: RowsOfModifiers) -> None:
+    task = {"resourceType": "Task", "code": {"text": "Néeds food", "coding": [{"code": "f", "display": "Food"}]}}
+    assert rows_of_modifier(task, "code", "text", "string") == [("needs food", "Néeds food"), ("food", "Food")]
+    kind = {"coding": [{"system": "urn:t", "code": "MR"}, {"display": "no code"}], "text": "Record"}
+    patient = {"resourceType": "Patient", "identifier": [{"type": kind, "value": "1"}, {"type": kind}]}
+    assert rows_of_modifier(patient, "identifier", "text", "string") == [("record", "Record")]
+    assert [value for _, value in rows_of_modifier(patient, "identifier", "of-type", "token")] == ["1"]
+
+
+def test_the_identifier_of_a_reference_is_kept(rows: Reader, rows_of_modifier: RowsOfModifiers) -> None:
+    task = {"resourceType": "Task", "owner": {"identifier": {"system": "urn:s", "value": "7"}}}
+    assert rows_of_modifier(task, "owner", "identifier", "token") == [("urn:s", "7")]
+    assert rows(task, "owner") == [(0, "", "")]
+
+
+def test_a_quantity_is_found_with_and_without_its_unit(rows: Reader) -> None:
+    def units(**quantity: Any) -> set[str]:
+        found = rows({"resourceType": "Observation", "valueQuantity": quantity}, "value-quantity")
+        assert len({(low, high) for unit, low, high in found if unit == ""}) <= 1
+        return {unit for unit, _, _ in found}
+
+    ucum = "http://unitsofmeasure.org"
+    assert "" in units(value=5)
+    one, other = units(value=5, system=ucum, code="mg"), units(value=7, system=ucum, code="kg")
+    assert one & other > {""}
+    assert not (units(value=5, system=ucum, code="m") & one) - {""}
+
+
+def test_an_element_that_is_there_leaves_a_row_even_when_nothing_in_it_is_searched(rows: Reader) -> None:
+    assert rows({"resourceType": "Observation", "valueQuantity": {"unit": "some"}}, "value-quantity")
+    assert rows({"resourceType": "Location", "position": {}}, "near") == [(0.0, 0.0, 0.0)]
+    assert rows({"resourceType": "Location"}, "near") == []
 
 
 def test_no_row_twice(extractor: Extractor) -> None:

@@ -8,14 +8,20 @@ from hypothesis import strategies as st
 
 from fhir_server.errors import BadRequest, TooCostly
 from fhir_server.search import escapes
-from fhir_server.search.parse import parse
-from fhir_server.search.request import Criterion, Include, SearchRequest, SortKey
+from fhir_server.search.names import Names
+from fhir_server.search.parse import Limits, Scope, parse
+from fhir_server.search.request import Compartment, Criterion, Include, Link, SearchRequest, SortKey
+from fhir_server.search.searching import searchable
+from tests import shared_parts
 
-KNOWN = ("_id", "_lastUpdated", "code", "owner", "patient", "status", "subject")
+NAMES = Names(shared_parts.definitions(), searchable(shared_parts.definitions()))
+LIMITS = Limits(page_size=100, max_page_size=1000, max_chain_links=4)
+TASKS = Scope(("Task",))
+SEVERAL = Scope(("Organization", "Patient", "Practitioner", "Task"), is_open=True)
 
 
-def parsed(*pairs: tuple[str, str], lenient: bool = False) -> SearchRequest:
-    return parse("Task", pairs, known=KNOWN, lenient=lenient, page_size=100, max_page_size=1000)
+def parsed(*pairs: tuple[str, str], lenient: bool = False, scope: Scope = TASKS) -> SearchRequest:
+    return parse(scope, pairs, names=NAMES, limits=LIMITS, lenient=lenient)
 
 
 def test_criteria_in_order_with_modifiers_and_alternatives() -> None:
@@ -98,20 +104,93 @@ def test_an_unknown_parameter_is_left_out_when_the_client_is_lenient() -> None:
     assert [(issue.severity, issue.code) for issue in request.warnings] == [("warning", "not-supported")]
 
 
+def test_links_are_read_before_the_parameter_that_gets_the_value() -> None:
+    request = parsed(
+        ("subject:Patient.name:exact", "Ann"), ("owner.name", "food,shelter"), ("_has:Provenance:target:agent", "a")
+    )
+    assert request.criteria == (
+        Criterion("name", "exact", ("Ann",), (Link("subject", "Patient"),)),
+        Criterion("name", "", ("food", "shelter"), (Link("owner", ""),)),
+        Criterion("agent", "", ("a",), (Link("target", "Provenance", is_reverse=True),)),
+    )
+    assert request.self_query == (
+        "subject:Patient.name:exact=Ann&owner.name=food,shelter&_has:Provenance:target:agent=a"
+    )
+
+
+def test_an_unknown_parameter_behind_a_link_is_told_with_its_whole_path() -> None:
+    for pair in (("owner:Organization.nane", "x"), ("_has:Task:owner:statu", "x")):
+        with pytest.raises(BadRequest) as refused:
+            parsed(pair, scope=Scope(("Organization",)) if "_has" in pair[0] else TASKS)
+        assert refused.value.issues[0].diagnostics.startswith(f"{pair[0]} is not a search parameter")
+        assert "; did you mean" in refused.value.issues[0].diagnostics
+
+
+def test_an_unknown_link_is_left_out_when_the_client_is_lenient() -> None:
+    request = parsed(("ovner.name", "x"), ("owner.nome", "x"), ("status", "draft"), lenient=True)
+    assert request.self_query == "status=draft"
+    assert [issue.severity for issue in request.warnings] == ["warning", "warning"]
+
+
+def test_links_up_to_the_limit_are_taken() -> None:
+    four = ("part-of.part-of.part-of.owner.name", "x")
+    assert len(parsed(four).criteria[0].links) == 4
+    with pytest.raises(TooCostly):
+        parsed(("part-of." + four[0], "x"))
+
+
+def test_types_narrow_a_search_of_several_and_stand_in_self_once() -> None:
+    assert parsed(scope=SEVERAL).type_names == SEVERAL.type_names
+    request = parsed(("_type", "Task,Patient,Task"), ("_type", "Patient,Organization"), ("_id", "1"), scope=SEVERAL)
+    assert request.type_names == ("Patient",)
+    assert request.self_query == "_type=Task,Patient&_type=Patient,Organization&_id=1"
+    assert parsed(("_type", ""), scope=SEVERAL).type_names == SEVERAL.type_names
+
+
+def test_several_types_take_the_parameters_that_all_of_them_have() -> None:
+    two = ("_type", "Patient,Practitioner")
+    assert parsed(two, ("family", "x"), scope=SEVERAL).criteria == (Criterion("family", "", ("x",)),)
+    for pairs in ((two, ("deceased", "true")), (("owner", "1"),)):
+        with pytest.raises(BadRequest) as refused:
+            parsed(*pairs, scope=SEVERAL)
+        assert refused.value.issues[0].diagnostics.startswith(f"{pairs[-1][0]} is not a search parameter")
+
+
+@pytest.mark.parametrize(
+    ("scope", "pair"),
+    [
+        (TASKS, ("_type", "Task")),
+        (SEVERAL, ("_type:not", "Task")),
+        (SEVERAL, ("_type", "Observation")),
+        (SEVERAL, ("_type", "task")),
+    ],
+)
+def test_types_that_do_not_fit_are_refused(scope: Scope, pair: tuple[str, str]) -> None:
+    with pytest.raises(BadRequest, match="_type"):
+        parsed(pair, scope=scope, lenient=True)
+
+
+def test_a_compartment_goes_with_the_request() -> None:
+    owner = Compartment("Patient", "1")
+    assert parsed(scope=Scope(("Task",), compartment=owner)).compartment == owner
+
+
 @pytest.mark.parametrize("lenient", [True, False])
 @pytest.mark.parametrize(
     "pair",
     [
-        ("subject.name", "x"),
-        ("subject:Patient.name", "x"),
-        ("_has:Task:owner:status", "x"),
         ("_filter", "x"),
-        ("_list", "1"),
-        ("_type", "Task"),
-        ("_include", "*"),
-        ("_include", "Task:*"),
-        ("_include:iterate", "Task:owner"),
+        ("_text", "x"),
+        ("_content:not", "x"),
+        ("_contained", "true"),
+        ("_containedType", "container"),
+        ("_query", "x"),
+        ("_score", "1"),
         ("_sort:missing", "status"),
+        ("_include:recurse", "Task:owner"),
+        ("_count:iterate", "1"),
+        ("owner:Spaceship.name", "x"),
+        ("_has:Spaceship:owner:name", "x"),
     ],
 )
 def test_what_is_not_built_is_refused_by_name(pair: tuple[str, str], lenient: bool) -> None:
@@ -135,6 +214,16 @@ def test_what_is_not_built_is_refused_by_name(pair: tuple[str, str], lenient: bo
         [("_summary", "text"), ("_include", "Task:owner")],
         [("status", "a\0b")],
         [("status", "\ud800")],
+        [("\ud800", "x")],
+        [("status.code", "x")],
+        [("patient:Organization.name", "x")],
+        [("owner..name", "x")],
+        [("owner.", "x")],
+        [(".name", "x")],
+        [("_has", "x")],
+        [("_has:Task:owner", "x")],
+        [("_has:Task::owner", "x")],
+        [("_has:Patient:general-practitioner:name", "x")],
     ],
 )
 def test_what_does_not_fit_is_refused(pairs: list[tuple[str, str]]) -> None:
@@ -149,6 +238,10 @@ def test_what_does_not_fit_is_refused(pairs: list[tuple[str, str]]) -> None:
         [("status", "a")] * 51,
         [("_sort", ",".join(["status"] * 9))],
         [("_include", f"Task:p{i}") for i in range(51)],
+        [("_include", f"Task:p{i}") for i in range(26)] + [("_revinclude", f"Task:q{i}") for i in range(25)],
+        [("part-of." * 201 + "status", "a")],
+        [(":" * 201, "a")],
+        [("_has:Task:part-of:" * 5 + "status", "a")],
     ],
 )
 def test_too_much_of_anything_is_too_costly(pairs: list[tuple[str, str]]) -> None:
@@ -157,14 +250,41 @@ def test_too_much_of_anything_is_too_costly(pairs: list[tuple[str, str]]) -> Non
 
 
 _NAMES = st.sampled_from(
-    [*KNOWN, "_sort", "_count", "_include", "_total", "_summary", "_elements", "x", "a.b", ":", ""]
+    [
+        "_id",
+        "_lastUpdated",
+        "code",
+        "owner",
+        "patient",
+        "subject",
+        ".name",
+        "Patient",
+        "_has:",
+        "Task:",
+        "_type",
+        "_sort",
+        "_count",
+        "_include",
+        "_total",
+        "_summary",
+        "_elements",
+        "x",
+        "a.b",
+        ".",
+        ":",
+        "",
+    ]
 )
 
 
-@given(st.lists(st.tuples(st.builds("".join, st.lists(_NAMES, max_size=3)), st.text(max_size=20))), st.booleans())
-def test_any_query_is_read_or_refused(pairs: list[tuple[str, str]], lenient: bool) -> None:
+@given(
+    st.lists(st.tuples(st.builds("".join, st.lists(_NAMES, max_size=5)), st.text(max_size=20))),
+    st.booleans(),
+    st.sampled_from([TASKS, SEVERAL]),
+)
+def test_any_query_is_read_or_refused(pairs: list[tuple[str, str]], lenient: bool, scope: Scope) -> None:
     try:
-        request: Any = parsed(*pairs, lenient=lenient)
+        request: Any = parsed(*pairs, lenient=lenient, scope=scope)
     except BadRequest:
         return
     assert request.self_query.isascii()
