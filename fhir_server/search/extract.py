@@ -15,7 +15,7 @@ from fhir_server.search.expressions import Branch, Step, Truth, Where, compile_e
 from fhir_server.search.kinds import OWN
 from fhir_server.search.kinds.composite import arrangement
 from fhir_server.search.units import Units
-from fhir_server.search.values import Targets, span_of
+from fhir_server.search.values import CONTINUED, FOLDED_LENGTH, Targets, span_of, windows
 from fhir_server.store.tables import INDEX_TABLES, WORK_COLUMNS
 from fhir_server.store.unit_of_work import IndexRows, Work
 
@@ -84,6 +84,10 @@ class Extractor:
             _visit(resource, place, found)
         rows = IndexRows(**{table: list(rows) for table, rows in found.items()})
         rows.date = [(number + span_of(low, high), low, high) for number, low, high in rows.date]
+        rows.string += [
+            (number + CONTINUED, window, "") for number, folded, exact in rows.string
+            if len(folded) == FOLDED_LENGTH for window in windows(exact)
+        ]  # fmt: skip
         return rows
 
     def work_row(self, resource: JsonObject, rows: IndexRows | None = None) -> Work | None:

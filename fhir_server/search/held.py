@@ -77,7 +77,8 @@ def _parts(param: int, type_number: int, visible: Predicate, *, upward: bool) ->
     """The ids that a first one leads to, each once, however the parts go in circles."""
     first = RESOURCE.alias("first")
     named = (first.c.tenant == bindparam("tenant"), first.c.type == number(type_number))
-    walk = select(first.c.pk).where(*named, first.c.resource_id == bindparam("start")).cte("walk", recursive=True)
+    start = select(first.c.pk).where(*named, first.c.resource_id == bindparam("start"), shown(first, visible))
+    walk = start.cte("walk", recursive=True)
     here, row, other = RESOURCE.alias("here"), INDEX_REFERENCE.alias("row"), RESOURCE.alias("other")
     about = and_(row.c.param == number(param), row.c.target_type == number(type_number), row.c.target_base == text(""))
     if upward:

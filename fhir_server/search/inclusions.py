@@ -39,7 +39,8 @@ def _forward(include: Include, type_names: Sequence[str], understanding: Underst
         raise BadRequest(
             f"_include={include.label[:120]}: expected to begin with {' or '.join(type_names[:3])}", code="value"
         )
-    sources = type_names if include.source == "*" else [include.source]
+    every = sorted(understanding.names.searchable) if include.iterates else type_names
+    sources = every if include.source == "*" else [include.source]
     target = _target(include, understanding)
     return [Inclusion(p.number, target) for p in _parameters("_include", include, sources, understanding)]
 

@@ -74,6 +74,8 @@ class Understanding:
         if criterion.modifier:
             raise BadRequest(f"{criterion.label[:120]}: no modifier fits this parameter", code="not-supported")
         links, name, _ = read_label(alias)
+        if any(value.startswith("$") for value in criterion.values):
+            raise BadRequest(f"{criterion.label[:120]}: functional lists are not supported", code="not-supported")
         types = {link.type_name for link in links}
         values = tuple(v.removeprefix(f"{t}/") for v in criterion.values for t in types)
         return replace(criterion, links=links, name=name, values=values)

@@ -13,6 +13,11 @@ from fhir_server.fhir import dates, references
 from fhir_server.fhir.dates import DAY, SECOND, DateRange
 
 FOLDED_LENGTH = 200
+CONTAINED_LENGTH = 100
+"""The longest text that is looked for inside of others: windows of a long text overlap by so much."""
+_MOST_WINDOWS = 49
+CONTINUED = 1
+"""What is added to the number of a parameter for the further pieces of long texts."""
 FAR_PAST = -(1 << 62)
 FAR_FUTURE = 1 << 62
 NO_TIME = DateRange(FAR_FUTURE, FAR_PAST)
@@ -21,10 +26,14 @@ NO_TIME = DateRange(FAR_FUTURE, FAR_PAST)
 
 def fold(text: str) -> str:
     """The text without case and accents, white space evened out; at most FOLDED_LENGTH characters."""
+    return _folded(text)[:FOLDED_LENGTH]
+
+
+def _folded(text: str) -> str:
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text)
         text = "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
-    return " ".join(text.lower().split())[:FOLDED_LENGTH]
+    return " ".join(text.lower().split())
 
 
 SPANS = (SECOND, DAY)
@@ -36,6 +45,14 @@ DATE_NUMBERS = len(SPANS) + 1
 def span_of(low: int, high: int) -> int:
     """Which number of its parameter a stretch of time is kept under: 0 for instants, 1 for days, 2 for longer ones."""
     return next((at for at, longest in enumerate(SPANS) if high - low <= longest), len(SPANS))
+
+
+def windows(text: str) -> list[str]:
+    """The rest of a long text, folded, in overlapping pieces: whatever stands in it stands in one of them."""
+    folded = _folded(text)
+    step = FOLDED_LENGTH - CONTAINED_LENGTH
+    starts = range(step, len(folded) - CONTAINED_LENGTH, step)
+    return [folded[start : start + FOLDED_LENGTH] for start in starts[:_MOST_WINDOWS]]
 
 
 class Target(NamedTuple):

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_
 from fhir_server.search.escapes import unescape
 from fhir_server.search.kinds.kind import Bind, Form, Kind, Reading, Row, equal
 from fhir_server.search.plan import Alternative
-from fhir_server.search.values import FOLDED_LENGTH, fold
+from fhir_server.search.values import CONTAINED_LENGTH, FOLDED_LENGTH, fold
 from fhir_server.store.index_rows import bounded
 from fhir_server.store.tables import INDEX_STRING
 
@@ -27,6 +27,8 @@ def read(text: str, reading: Reading) -> Alternative:
     if not folded or len(text) > FOLDED_LENGTH:
         raise reading.refusal(f"1 to {FOLDED_LENGTH} characters that can be compared")
     if reading.modifier == "contains":
+        if len(folded) > CONTAINED_LENGTH:
+            raise reading.refusal(f"at most {CONTAINED_LENGTH} characters")
         for special in (_ESCAPE, "%", "_"):
             folded = folded.replace(special, _ESCAPE + special)
         return Alternative("contains", (f"%{folded}%",))

@@ -31,7 +31,7 @@ from fhir_server.search.kinds import KINDS
 from fhir_server.search.kinds.date import within_span
 from fhir_server.search.kinds.kind import Form, text
 from fhir_server.search.plan import Condition, ConditionShape, Linked, Node
-from fhir_server.search.values import DATE_NUMBERS, SPANS
+from fhir_server.search.values import CONTINUED, DATE_NUMBERS, SPANS
 from fhir_server.store.statements import is_one_of
 from fhir_server.store.tables import INDEX_DATE
 
@@ -93,8 +93,11 @@ def leaf(shape: ConditionShape, place: str, by: FromClause, resource: FromClause
 
 
 def is_about(shape: ConditionShape, row: FromClause) -> ColumnElement[bool]:
-    """Whether an index row is one of the condition's parameters."""
-    return is_of(row.c.param, numbers_of(shape.kind, shape.numbers))
+    """Whether an index row is one of the condition's parameters; inside of texts, also one of their further pieces."""
+    numbers = numbers_of(shape.kind, shape.numbers)
+    if any(form == "contains" for form, _ in shape.counts):
+        numbers += [number + CONTINUED for number in numbers]
+    return is_of(row.c.param, numbers)
 
 
 def numbers_of(kind: str, numbers: Sequence[int]) -> list[int]:

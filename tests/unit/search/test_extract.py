@@ -7,7 +7,7 @@ import pytest
 from fhir_server.definitions import Definitions, load, shipped
 from fhir_server.search.extract import TABLE_OF, Extractor
 from fhir_server.search.units import load_units
-from fhir_server.search.values import FAR_FUTURE, FAR_PAST
+from fhir_server.search.values import CONTINUED, DATE_NUMBERS, FAR_FUTURE, FAR_PAST, NO_TIME
 from fhir_server.store.unit_of_work import IndexRows
 
 BASE = "https://hub.example.org/fhir"
@@ -32,8 +32,11 @@ class Reader:
 
     def __call__(self, resource: dict[str, Any], code: str) -> list[Any]:
         parameter = self.definitions.search_parameters[resource["resourceType"]][code]
-        rows = getattr(self.extractor.index_rows(resource), TABLE_OF[parameter.kind])
-        return [tail[0] if len(tail) == 1 else tuple(tail) for number, *tail in rows if number == parameter.number]
+        found = getattr(self.extractor.index_rows(resource), TABLE_OF[parameter.kind])
+        apart = range(DATE_NUMBERS) if parameter.kind == "date" else range(1)
+        return [
+            tail[0] if len(tail) == 1 else tuple(tail) for number, *tail in found if number - parameter.number in apart
+        ]
 
 
 @pytest.fixture
@@ -117,6 +120,17 @@ def test_strings_are_folded(rows: Reader) -> None:
     assert set(rows(patient, "name")) == {("muller-oz", "Müller-Öz"), ("ana maria", "Ana  María"), ("x", "X")}
     long = {"resourceType": "Questionnaire", "title": "T" * 300}
     assert rows(long, "title") == [("t" * 200, "T" * 300)]
+
+
+def test_a_long_string_goes_on_in_pieces_that_overlap(definitions: Definitions, extractor: Extractor) -> None:
+    number = definitions.search_parameters["Questionnaire"]["title"].number
+    title = "".join(f"{at:04} " for at in range(2_000))
+    found = extractor.index_rows({"resourceType": "Questionnaire", "title": title}).string
+    pieces = [folded for kept, folded, _ in found if kept in {number, number + CONTINUED}]
+    assert len(pieces) == 50
+    assert {len(piece) for piece in pieces} <= {199, 200}
+    for at in range(0, 4_900):
+        assert any(title[at : at + 99].strip() in piece for piece in pieces)
 
 
 def test_dates_are_stretches_of_time(rows: Reader) -> None:
