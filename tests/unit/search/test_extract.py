@@ -129,7 +129,7 @@ def test_a_long_string_goes_on_in_pieces_that_overlap(definitions: Definitions, 
     pieces = [folded for kept, folded, _ in found if kept in {number, number + CONTINUED}]
     assert len(pieces) == 50
     assert {len(piece) for piece in pieces} <= {199, 200}
-    for at in range(0, 4_900):
+    for at in range(4_900):
         assert any(title[at : at + 99].strip() in piece for piece in pieces)
 
 
