@@ -49,6 +49,7 @@ def load(profiles_folder: Path | None = None, terminology_folder: Path | None = 
         canonicals=profile.canonicals,
         hierarchies=MappingProxyType(profile.hierarchies),
         singles=profile.singles,
+        identifiers=profile.identifiers,
         packages=tuple(sources),
     )
 

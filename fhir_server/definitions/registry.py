@@ -96,7 +96,8 @@ class Definitions:
 
     `chain_aliases` are parameters that stand for the end of a chain; `canonicals` those (type, code) whose values
     name something by its `url`; `hierarchies` the parameter by which resources of a type are parts of one another;
-    `singles` those (type, code) of dates of which a resource has at most one.
+    `singles` those (type, code) of dates of which a resource has at most one, and
+    `identifiers` those of tokens that are identifiers.
     """
 
     structures: Mapping[str, Structure]
@@ -112,6 +113,7 @@ class Definitions:
     canonicals: frozenset[tuple[str, str]]
     hierarchies: Mapping[str, str]
     singles: frozenset[tuple[str, str]]
+    identifiers: frozenset[tuple[str, str]]
     packages: tuple[str, ...]
 
     @cached_property

@@ -39,6 +39,7 @@ class ServerProfile:
     canonicals: frozenset[tuple[str, str]]
     hierarchies: dict[str, str]
     singles: frozenset[tuple[str, str]]
+    identifiers: frozenset[tuple[str, str]]
 
 
 def load(folder: Path, parameters: Parameters, structures: Mapping[str, Structure]) -> ServerProfile:
@@ -67,9 +68,10 @@ def load(folder: Path, parameters: Parameters, structures: Mapping[str, Structur
         work_rows=work_rows,
         include_aliases=aliases,
         chain_aliases=dict(lines.read(folder / "chain-aliases.json")),
-        canonicals=_canonicals(rows, parameters, structures),
+        canonicals=_holding("canonical", {"reference", "uri"}, rows, parameters, structures),
         hierarchies=_hierarchies(folder, parameters),
         singles=_single_dates(rows, parameters, structures),
+        identifiers=_holding("Identifier", {"token"}, rows, parameters, structures),
     )
 
 
@@ -82,16 +84,16 @@ def _hierarchies(folder: Path, parameters: Parameters) -> dict[str, str]:
     return found
 
 
-def _canonicals(
-    enabled: Iterable[str], parameters: Parameters, structures: Mapping[str, Structure]
+def _holding(
+    type_name: str, kinds: set[str], enabled: Iterable[str], parameters: Parameters, structures: Mapping[str, Structure]
 ) -> frozenset[tuple[str, str]]:
-    """The parameters that hold the URLs by which definitions are known."""
+    """The parameters of some kinds that hold values of a type."""
     return frozenset(
         (name, code)
         for name in enabled
         for code, found in parameters[name].items()
-        if found.kind in {"reference", "uri"}
-        and any("canonical" in element_types(branch, structures) for branch in found.expression.split("|"))
+        if found.kind in kinds
+        and any(type_name in element_types(branch, structures) for branch in found.expression.split("|"))
     )
 
 

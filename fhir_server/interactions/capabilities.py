@@ -22,6 +22,9 @@ _SYSTEM = {
     "history-system": ("history-system",),
     "batch-or-transaction": ("batch", "transaction"),
 }
+EVERYWHERE = ("_has", "_list", "_type")
+"""Parameters that belong to no type: reverse chains, lists, and the types of a search of several."""
+_COMPARTMENTS = "http://hl7.org/fhir/CompartmentDefinition/"
 _CONDITIONAL = {"conditional-update": "conditionalUpdate"}
 
 
@@ -63,6 +66,8 @@ def _rest(core: Core) -> JsonObject:
         "security": {"cors": False, "description": _security(core)},
         "resource": [_resource(core, name) for name in sorted(core.enabled)],
         "interaction": unique,
+        "searchParam": [{"name": name, "type": "special"} for name in EVERYWHERE],
+        "compartment": [f"{_COMPARTMENTS}{name.lower()}" for name in sorted(core.definitions.compartments)],
     }
 
 

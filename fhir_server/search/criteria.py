@@ -54,7 +54,9 @@ def condition(criterion: Criterion, parameters: Sequence[SearchParameter], under
     alternatives = tuple(a for a in found if a != NOTHING) or (NOTHING,)
     _check_number(criterion, kind, alternatives)
     sense: Sense = "not" if criterion.modifier in {"not", "not-in"} else "match"
-    made = Condition(kind.name, numbers, sense, alternatives)
+    named = all((p.type_name, p.code) in understanding.definitions.identifiers for p in parameters)
+    is_identifying = named and kind.name == "token" and all(a.form == "system and code" for a in alternatives)
+    made = Condition(kind.name, numbers, sense, alternatives, is_identifying=is_identifying)
     return replace(made, work=work_match(made, parameters, understanding.definitions))
 
 

@@ -41,7 +41,7 @@ def _forward(include: Include, type_names: Sequence[str], understanding: Underst
         )
     every = sorted(understanding.names.searchable) if include.iterates else type_names
     sources = every if include.source == "*" else [include.source]
-    target = _target(include, understanding)
+    target = _target("_include", include, understanding)
     return [Inclusion(p.number, target) for p in _parameters("_include", include, sources, understanding)]
 
 
@@ -57,7 +57,7 @@ def _backward(include: Include, type_names: Sequence[str], understanding: Unders
     sources = sorted(understanding.names.searchable) if include.source == "*" else [include.source]
     parameters = _parameters("_revinclude", include, sources, understanding)
     if include.iterates or include.target:
-        target = _target(include, understanding)
+        target = _target("_revinclude", include, understanding)
         return [Inclusion(p.number, target) for p in parameters]
     numbers = definitions.resource_types
     return [
@@ -95,8 +95,8 @@ def _parameters(
     return found
 
 
-def _target(include: Include, understanding: Understanding) -> int:
+def _target(what: str, include: Include, understanding: Understanding) -> int:
     numbers = understanding.definitions.resource_types
     if include.target and include.target not in numbers:
-        raise BadRequest(f"_include={include.label[:120]}: {include.target[:60]} is not a resource type", code="value")
+        raise BadRequest(f"{what}={include.label[:120]}: {include.target[:60]} is not a resource type", code="value")
     return numbers.get(include.target, 0)

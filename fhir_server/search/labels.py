@@ -23,6 +23,8 @@ def read_label(label: str) -> tuple[tuple[Link, ...], str, str]:
             rest = parts[3]
             continue
         step, dot, rest_after = rest.partition(".")
+        if step.endswith(":"):
+            raise BadRequest(f"{label[:120]}: a colon is expected to be followed by a modifier or a type", code="value")
         if not dot:
             name, _, modifier = rest.partition(":")
             if links and not name:

@@ -37,13 +37,17 @@ class WorkMatch:
 
 @dataclass(frozen=True)
 class Condition:
-    """One criterion: on the index rows of parameters (one a type), or (no numbers) on the resource itself."""
+    """One criterion: on the index rows of parameters (one a type), or (no numbers) on the resource itself.
+
+    `is_identifying`: each value is an identifier with its system, which few resources should have.
+    """
 
     kind: str
     numbers: tuple[int, ...]
     sense: Sense
     alternatives: tuple[Alternative, ...] = ()
     work: WorkMatch | None = None
+    is_identifying: bool = False
 
     @cached_property
     def by_form(self) -> Mapping[str, tuple[tuple[Operand, ...], ...]]:

@@ -70,6 +70,8 @@ def _by_counts(
 def _estimate(node: Node, asker: Asker, cap: int) -> int:
     """The rows that would be collected for a node, `cap` for that many and more."""
     if isinstance(node, Condition):
+        if node.is_identifying and node.sense == "match":
+            return len(node.alternatives)
         return asker.count(node, cap) if KINDS[node.kind].table is not None and node.sense == "match" else cap
     if isinstance(node, Linked):
         return _estimate(node.tail, asker, cap)

@@ -36,6 +36,8 @@ class Results:
             raise BadRequest(f"{name} is given more than once", code="value")
         if name == "_sort":
             self.sort += [SortKey(key.removeprefix("-"), key.startswith("-")) for key in value.split(",") if key]
+            if not all(key.name for key in self.sort):
+                raise BadRequest("_sort is expected as parameters, each maybe after a -", code="value")
         elif name in _INCLUDING:
             found = self.includes if name == "_include" else self.revincludes
             found.append(_include(name, value, iterates=bool(modifier)))

@@ -56,6 +56,9 @@ def _known(node: Node, looking: Looking) -> Node:
 
 
 def _is_rare_kind(tail: Condition) -> bool:
+    """Whether a look-up tells more than is known: an identifier leads to few anyway, in the same statement."""
+    if tail.is_identifying:
+        return False
     return KINDS[tail.kind].table is not None and tail.sense == "match"
 
 

@@ -8,7 +8,7 @@ to start from, "seen" what the page has already.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, bindparam, not_, or_, select, true
+from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, bindparam, not_, or_, select
 
 from fhir_server.search.kinds.kind import text
 from fhir_server.search.plan import Inclusion
@@ -63,11 +63,18 @@ def _is_new(resource: FromClause, visible: Predicate) -> ColumnElement[bool]:
 
 
 def _followed(inclusions: Sequence[Inclusion], row: FromClause) -> ColumnElement[bool]:
-    """The reference parameters to follow, each to a type or to any."""
-    wanted = (
-        and_(row.c.param == number(i.number), row.c.target_type == number(i.target_type) if i.target_type else true())
-        for i in inclusions
-    )
+    """The reference parameters to follow, each to a type or to any: one condition a type, of maybe hundreds."""
+    anywhere = {i.number for i in inclusions if not i.target_type}
+    by_type: dict[int, set[int]] = {}
+    for inclusion in inclusions:
+        if inclusion.number not in anywhere:
+            by_type.setdefault(inclusion.target_type, set()).add(inclusion.number)
+    wanted = [
+        and_(row.c.target_type == number(target), is_of(row.c.param, sorted(numbers)))
+        for target, numbers in sorted(by_type.items())
+    ]
+    if anywhere:
+        wanted.append(is_of(row.c.param, sorted(anywhere)))
     return and_(is_of(row.c.param, sorted({i.number for i in inclusions})), or_(*wanted))
 
 

@@ -54,7 +54,7 @@ def _by_reference(shape: LinkedShape, place: str, at: Probing, visible: Predicat
             row.c.target_type == at.resource.c.type,
         )
     else:
-        joined = row.join(other, _is_target(row, other))
+        joined = row.join(other, is_named(row, other))
         here = row.c.pk == at.by.c.pk
     probe = (
         select(number(1))
@@ -83,14 +83,6 @@ def _by_url(shape: LinkedShape, place: str, at: Probing, visible: Predicate) -> 
     return probe.where(is_of(other.c.type, shape.type_numbers), tail, shown(other, visible)).exists()
 
 
-def _is_target(row: FromClause, other: FromClause) -> ColumnElement[bool]:
-    return and_(
-        other.c.tenant == bindparam("tenant"),
-        other.c.type == row.c.target_type,
-        other.c.resource_id == row.c.target_id,
-    )
-
-
 def keys(shape: Shape, place: str, visible: Predicate) -> Select[Any]:
     """The `pk` of every resource for which the condition holds; only of its index rows and those it is linked to."""
     if isinstance(shape, ConditionShape):
@@ -102,26 +94,41 @@ def keys(shape: Shape, place: str, visible: Predicate) -> Select[Any]:
 
 
 def _linked_keys(shape: LinkedShape, place: str, visible: Predicate) -> Select[Any]:
+    if shape.is_reverse:
+        names = referred_to(shape, place, visible).subquery(f"names_{place}")
+        target = RESOURCE.alias(f"target_{place}")
+        return select(target.c.pk).select_from(drives(names, target, is_named(names, target)))
     found = keys(shape.tail, f"{place}_t", visible).subquery(f"found_{place}")
     other, row = RESOURCE.alias(f"other_{place}"), INDEX_REFERENCE.alias(f"link_{place}")
-    seen = (is_of(other.c.type, shape.type_numbers), shown(other, visible))
-    about = (is_of(row.c.param, shape.numbers), row.c.target_base == text(""))
-    if shape.is_reverse:
-        target = RESOURCE.alias(f"target_{place}")
-        way = drives(
-            drives(drives(found, other, other.c.pk == found.c.pk), row, row.c.pk == other.c.pk),
-            target,
-            _is_target(row, target),
-        )
-        return select(target.c.pk).distinct().select_from(way).where(*seen, *about)
     points = and_(
         row.c.tenant == bindparam("tenant"),
-        *about,
+        is_of(row.c.param, shape.numbers),
+        row.c.target_base == text(""),
         row.c.target_id == other.c.resource_id,
         row.c.target_type == other.c.type,
     )
     way = drives(drives(found, other, other.c.pk == found.c.pk), row, points)
+    seen = (is_of(other.c.type, shape.type_numbers), shown(other, visible))
     return select(row.c.pk).distinct().select_from(way).where(*seen)
+
+
+def referred_to(shape: LinkedShape, place: str, visible: Predicate) -> Select[Any]:
+    """The types and ids that a reverse link leads to, each once."""
+    found = keys(shape.tail, f"{place}_t", visible).subquery(f"found_{place}")
+    other, row = RESOURCE.alias(f"other_{place}"), INDEX_REFERENCE.alias(f"link_{place}")
+    way = drives(drives(found, other, other.c.pk == found.c.pk), row, row.c.pk == other.c.pk)
+    about = (is_of(row.c.param, shape.numbers), row.c.target_base == text(""))
+    seen = (is_of(other.c.type, shape.type_numbers), shown(other, visible))
+    return select(row.c.target_type, row.c.target_id).distinct().select_from(way).where(*about, *seen)
+
+
+def is_named(names: FromClause, resource: FromClause) -> ColumnElement[bool]:
+    """Whether a resource has one of the types and ids."""
+    return and_(
+        resource.c.tenant == bindparam("tenant"),
+        resource.c.type == names.c.target_type,
+        resource.c.resource_id == names.c.target_id,
+    )
 
 
 def has_keys(shape: Shape) -> bool:

@@ -11,11 +11,11 @@ from itertools import product
 from sqlalchemy import ColumnElement, FromClause, Table, bindparam, not_, select, tuple_
 
 from fhir_server.search.kinds import KINDS
-from fhir_server.search.plan import ConditionShape, Drive, SearchShape
+from fhir_server.search.plan import ConditionShape, Drive, LinkedShape, SearchShape
 from fhir_server.search.sql import conditions
 from fhir_server.search.sql.conditions import is_of, number
 from fhir_server.search.sql.driving import drives
-from fhir_server.search.sql.links import Probing, clause, keys, shown
+from fhir_server.search.sql.links import Probing, clause, is_named, keys, referred_to, shown
 from fhir_server.store.tables import RESOURCE, WORK_ITEM
 from fhir_server.store.visibility import Predicate
 
@@ -95,9 +95,13 @@ def _by_value(way: Way) -> list[Walk]:
 
 
 def _by_keys(way: Way) -> Walk:
-    found = keys(way.shape.conditions[way.drive.place], f"c{way.drive.place}", way.visible).subquery("found")
-    resource = RESOURCE.alias("resource")
-    source = drives(found, resource, resource.c.pk == found.c.pk)
+    shape, place, resource = way.shape.conditions[way.drive.place], f"c{way.drive.place}", RESOURCE.alias("resource")
+    if isinstance(shape, LinkedShape) and shape.is_reverse:
+        names = referred_to(shape, place, way.visible).subquery("names")
+        source = drives(names, resource, is_named(names, resource))
+    else:
+        found = keys(shape, place, way.visible).subquery("found")
+        source = drives(found, resource, resource.c.pk == found.c.pk)
     return _walk(way, source, Probing(resource, resource), [_is_of_types(way, resource)], [])
 
 

@@ -30,7 +30,6 @@ TASKS = Link("patient", "Task", is_reverse=True)
         ("_has:Task:patient:_has:Task:part-of:status", (TASKS, Link("part-of", "Task", is_reverse=True)), "status", ""),
         ("_has:Task:patient:owner:Organization.name:exact", (TASKS, Link("owner", "Organization")), "name", "exact"),
         ("_hasty", (), "_hasty", ""),
-        ("status:", (), "status", ""),
         ("", (), "", ""),
     ],
 )
@@ -53,6 +52,12 @@ def test_a_has_that_leads_nowhere_is_told_what_it_lacks(label: str) -> None:
 @pytest.mark.parametrize("label", [".", ".name", "owner.", "owner..name", "owner.name.", ":Patient.name"])
 def test_a_chain_with_a_hole_is_told_what_it_lacks(label: str) -> None:
     with pytest.raises(BadRequest, match=r"reference\.parameter"):
+        read_label(label)
+
+
+@pytest.mark.parametrize("label", ["status:", "owner:.name", "_has:Task:patient:status:"])
+def test_a_colon_with_nothing_behind_it_is_refused(label: str) -> None:
+    with pytest.raises(BadRequest, match="colon"):
         read_label(label)
 
 
