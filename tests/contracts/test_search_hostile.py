@@ -186,7 +186,7 @@ def test_an_answer_or_a_refusal_soon(world: World, query: str) -> None:
     except BadRequest as refused:
         told = "".join(issue.diagnostics for issue in refused.issues)
     assert len(told) < 2_000
-    assert time.thread_time() - began < 5  # of this thread: what others of the machine do does not count
+    assert time.monotonic() - began < 30  # seconds on a busy machine, for what takes milliseconds or is refused
 
 
 def test_a_ring_of_references_comes_to_an_end(ring: World) -> None:
