@@ -64,7 +64,9 @@ def build_core(
     """The core of a process; what is not given is made from the settings."""
     definitions = definitions or load_definitions(settings)
     units = load_units_of(settings)
-    database = database or open_database(settings.database, timeout_ms=settings.database_timeout_ms)
+    database = database or open_database(
+        settings.database, timeout_ms=settings.database_timeout_ms, reading_timeout_ms=settings.search_timeout_ms
+    )
     return Core(
         settings=settings,
         definitions=definitions,

@@ -57,6 +57,9 @@ class Settings:
     unknown_parameters: str = _setting("refuse", "Search parameters nobody knows.", choices=("refuse", "ignore"))
     total_cap: int = _setting(1_000, "How far _total=estimate counts.", unit="entries")
     database_timeout_ms: int = _setting(10_000, "Database time of one request, retries included.", unit="ms")
+    search_timeout_ms: int = _setting(
+        5_000, "Database time of one search, all its statements together; no other read takes longer.", unit="ms"
+    )
     cursor_key: str = _setting(
         "", "Key that signs page links; all workers share it. Empty: kept in the database.", secret=True
     )

@@ -35,7 +35,11 @@ def loaded(**given: Any) -> settings.Settings:
 
 def patient(chosen: settings.Settings) -> settings.Settings:
     """The settings for a command that may take the database long."""
-    return replace(chosen, database_timeout_ms=max(chosen.database_timeout_ms, PATIENCE_MS))
+    return replace(
+        chosen,
+        database_timeout_ms=max(chosen.database_timeout_ms, PATIENCE_MS),
+        search_timeout_ms=max(chosen.search_timeout_ms, PATIENCE_MS),
+    )
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from fhir_server.search.request import SearchRequest
 from fhir_server.search.results import RESULT
 from fhir_server.search.searching import Searching
 from fhir_server.search.sql import order
+from fhir_server.search.time_limit import timed
 from fhir_server.store.reading import COLUMNS, stored
 from fhir_server.store.statements import Rows
 from fhir_server.store.stored import Stored
@@ -89,7 +90,7 @@ def search(
     after = cursor.opened(request.cursor, key=paging.key, binding=binding) if request.cursor else None
     try:
         with _one_state(rows, several=_needs_several(request)) as state:
-            asking = Asking(state, searching, tenant, visible, now)
+            asking = Asking(timed(state, searching.settings), searching, tenant, visible, now)
             found = asking.known(asking.understood(request))
             matches, last = _matches(asking, found, after, request.count)
             more = included(asking, found.inclusions, matches)
@@ -118,15 +119,18 @@ def find_matches(
     now: int,
     limit: int = 2,
 ) -> list[Stored]:
-    """The newest resources that criteria select, for conditional interactions; raises BadRequest."""
+    """The newest resources that criteria select, for conditional interactions; raises BadRequest as `search` does."""
     other = next((name for name, _ in criteria if name.partition(":")[0] in RESULT - {"_format", "_pretty"}), None)
     if other is not None:
         raise BadRequest(f"{other[:60]} selects nothing; criteria are search parameters only", code="value")
     request = read_request(Scope((type_name,)), criteria, searching=searching, lenient=False)
     if not request.criteria:
         raise BadRequest("the criteria select nothing in particular; give at least one search parameter")
-    asking = Asking(rows, searching, tenant, visible, now)
-    return _matches(asking, asking.known(asking.understood(request)), None, limit)[0]
+    asking = Asking(timed(rows, searching.settings), searching, tenant, visible, now)
+    try:
+        return _matches(asking, asking.known(asking.understood(request)), None, limit)[0]
+    except TimeLimit:
+        raise TooCostly(_too_dear(request)) from None
 
 
 def _query(request: SearchRequest, position: str) -> str:
@@ -192,4 +196,6 @@ def _too_dear(request: SearchRequest) -> str:
     named = ", ".join(dict.fromkeys(c.path[:60] for c in request.criteria[:5])) or "no parameter at all"
     counting = "; leave out _total" if request.total == "accurate" else ""
     ordering = "; leave out _sort" if request.sort else ""
-    return f"this search by {named} takes too long: add a parameter that few resources match{counting}{ordering}"
+    including = "; include less, or ask for smaller pages" if request.includes or request.revincludes else ""
+    mend = "add a parameter that few resources match"
+    return f"this search by {named} takes too long: {mend}{counting}{ordering}{including}"

@@ -28,16 +28,18 @@ class Database(Rows, Protocol):
         ...
 
 
-def open_database(url: str, *, timeout_ms: int = 10_000) -> Database:
+def open_database(url: str, *, timeout_ms: int = 10_000, reading_timeout_ms: int | None = None) -> Database:
     """The database of a URL (sqlite:///FILE or postgresql://...); connects on first use.
 
-    `timeout_ms` limits each statement, waiting for other writers included.
+    `timeout_ms` limits each statement, waiting for other writers included; `reading_timeout_ms`, where it is less,
+    those outside of units of work.
     """
+    limits = {"timeout_ms": timeout_ms, "reading_timeout_ms": min(timeout_ms, reading_timeout_ms or timeout_ms)}
     # Imported here: a server on SQLite should not pay for the PostgreSQL driver, nor need it.
     if url.startswith("sqlite:///"):
         from fhir_server.store.sqlite import SqliteDatabase
 
-        return SqliteDatabase(url.removeprefix("sqlite:///"), timeout_ms=timeout_ms)
+        return SqliteDatabase(url.removeprefix("sqlite:///"), **limits)
     from fhir_server.store.postgresql import PostgresqlDatabase
 
-    return PostgresqlDatabase(url.replace("postgresql+psycopg://", "postgresql://", 1), timeout_ms=timeout_ms)
+    return PostgresqlDatabase(url.replace("postgresql+psycopg://", "postgresql://", 1), **limits)

@@ -50,10 +50,13 @@ class Rows(Protocol):
         """The compiled statement under this key, built and compiled when it is asked for first."""
         ...
 
-    def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(
+        self, sql: Sql, parameters: Mapping[str, Any], *, within_seconds: float | None = None
+    ) -> list[tuple[Any, ...]]:
         """Run a statement and return all its rows; booleans of SQLite are 0 and 1.
 
-        Raises Unavailable when the time limit passes or the database is gone.
+        `within_seconds` is a limit for this statement, where the usual one would be too long. Raises TimeLimit when
+        the limit passes, Unavailable when the database is gone.
         """
         ...
 

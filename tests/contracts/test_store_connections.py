@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from fhir_server.errors import Unavailable
+from fhir_server.errors import TimeLimit, Unavailable
 from fhir_server.store import reading
 from fhir_server.store.database import Database, Rows, open_database
 from fhir_server.store.stored import Stored
@@ -117,6 +118,54 @@ def test_statements_end_at_the_time_limit(database_url: str) -> None:
         uow.rows(endless, {})
     assert current(database, "a") is None
     assert len(commit(database, created("a"))) == 1
+    database.close()
+
+
+def test_a_statement_may_be_given_less_time_than_the_others(database_url: str) -> None:
+    database = open_database(database_url, timeout_ms=60_000)
+    commit(database, created("a"))
+    endless = database.sql(ENDLESS)
+    began = time.monotonic()
+    for _ in range(2):
+        with pytest.raises(TimeLimit):
+            database.rows(endless, {}, within_seconds=0.1)
+        assert current(database, "a") is not None
+        with database.snapshot() as rows:
+            assert current(rows, "a") is not None
+            with pytest.raises(TimeLimit):
+                rows.rows(endless, {}, within_seconds=0.1)
+        with pytest.raises(TimeLimit), database.unit_of_work(tenant=TENANT, now=NOW) as uow:  # noqa: PT012
+            uow.enter_write_order()
+            uow.rows(endless, {}, within_seconds=0.1)
+    assert time.monotonic() - began < 30
+    database.close()
+
+
+def test_the_usual_limit_holds_again_afterwards(database_url: str) -> None:
+    database = open_database(database_url, timeout_ms=60_000, reading_timeout_ms=50_000)
+    numbers, most = ENDLESS.text.split("2000000000")
+    slow = database.sql(sa.text(f"{numbers}300000{most}"))  # longer than what the statements before it are given
+    quick = database.sql(sa.text(f"{numbers}10{most}"))
+    for _ in range(2):
+        with database.snapshot() as rows, database.unit_of_work(tenant=TENANT, now=NOW) as uow:
+            for reads in (rows, uow):
+                assert reads.rows(quick, {}, within_seconds=0.03) == [(10,)]
+                assert reads.rows(slow, {}) == [(300000,)]
+        assert database.rows(quick, {}, within_seconds=0.03) == [(10,)]
+        assert database.rows(slow, {}) == [(300000,)]
+        with pytest.raises(TimeLimit):
+            database.rows(database.sql(ENDLESS), {}, within_seconds=0.03)
+    database.close()
+
+
+def test_what_only_reads_may_have_a_limit_of_its_own(database_url: str) -> None:
+    database = open_database(database_url, timeout_ms=60_000, reading_timeout_ms=200)
+    began = time.monotonic()
+    with pytest.raises(TimeLimit):
+        database.rows(database.sql(ENDLESS), {})
+    with database.snapshot() as rows, pytest.raises(TimeLimit):
+        rows.rows(rows.sql(ENDLESS), {})
+    assert time.monotonic() - began < 30
     database.close()
 
 

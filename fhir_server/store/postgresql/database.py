@@ -44,25 +44,29 @@ class PostgresqlDatabase(Compiling):
 
     __slots__ = ("_growth", "_keys", "_readers", "_writers")
 
-    def __init__(self, url: str, *, timeout_ms: int) -> None:
+    def __init__(self, url: str, *, timeout_ms: int, reading_timeout_ms: int) -> None:
         super().__init__(StatementCache("postgresql"))
-        self._readers = ThreadConnections(lambda: PostgresqlLink(url, timeout_ms=timeout_ms, settings=READER_SETTINGS))
+        self._readers = ThreadConnections(
+            lambda: PostgresqlLink(url, timeout_ms=reading_timeout_ms, settings=READER_SETTINGS)
+        )
         self._writers = ThreadConnections(lambda: PostgresqlLink(url, timeout_ms=timeout_ms, settings=WRITER_SETTINGS))
         self._keys = _Keys()
         self._growth = Growth()
 
-    def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(
+        self, sql: Sql, parameters: Mapping[str, Any], *, within_seconds: float | None = None
+    ) -> list[tuple[Any, ...]]:
         """See `Rows.rows`; tries once more on a new connection when the server has gone and come back."""
         link = self._readers.get()
         try:
-            return link.rows(sql, parameters)
+            return link.rows(sql, parameters, within_seconds=within_seconds)
         except ConnectionLost:
             self._readers.drop(link)
         except Retryable as error:
             raise Unavailable("the database stayed busy; try again") from error
         link = self._readers.get()
         try:
-            return link.rows(sql, parameters)
+            return link.rows(sql, parameters, within_seconds=within_seconds)
         except ConnectionLost as error:
             self._readers.drop(link)
             raise Unavailable(_LOST) from error
@@ -116,9 +120,11 @@ class PostgresqlSnapshot(Compiling):
         super().__init__(statements)
         self._link = link
 
-    def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(
+        self, sql: Sql, parameters: Mapping[str, Any], *, within_seconds: float | None = None
+    ) -> list[tuple[Any, ...]]:
         """See `Rows.rows`."""
-        return self._link.rows(sql, parameters)
+        return self._link.rows(sql, parameters, within_seconds=within_seconds)
 
 
 class PostgresqlUnit(CollectingUnit):
@@ -141,12 +147,14 @@ class PostgresqlUnit(CollectingUnit):
         if not self._entered:
             self._run_all(self._opening(enters=True))
 
-    def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(
+        self, sql: Sql, parameters: Mapping[str, Any], *, within_seconds: float | None = None
+    ) -> list[tuple[Any, ...]]:
         """See `Rows.rows` and `UnitOfWork`."""
         if sql.writes and not self._began:
             self._run_all(self._opening(enters=False))
         try:
-            return self._link.rows(sql, parameters)
+            return self._link.rows(sql, parameters, within_seconds=within_seconds)
         except ConnectionLost as error:
             raise Retryable(_LOST) from error
 

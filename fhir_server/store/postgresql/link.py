@@ -23,6 +23,7 @@ from fhir_server.store.statements import Sql
 
 _GOOD = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
 _MOST_PREPARED = 300
+_LIMIT = "SELECT set_config('statement_timeout', $1, false)"
 
 # A plan is kept for as long as the connection, also one made while the tables were still empty: it must use indexes.
 _SETTINGS = """
@@ -50,7 +51,7 @@ Step = tuple[str, Sequence[Value]]
 class PostgresqlLink:
     """A connection of one thread; raises ConnectionLost, and what `errors` makes of failures."""
 
-    __slots__ = ("_connection", "_count", "_loaders", "_pgconn", "_poll", "_prepared", "in_use")
+    __slots__ = ("_connection", "_count", "_loaders", "_pgconn", "_poll", "_prepared", "_timeout_ms", "in_use")
 
     def __init__(self, url: str, *, timeout_ms: int, settings: str) -> None:
         parameters = {"connect_timeout": 10, "application_name": "fhir-server", **conninfo_to_dict(url)}
@@ -66,17 +67,22 @@ class PostgresqlLink:
         self._poll = select.poll()
         self._poll.register(self._pgconn.socket, select.POLLIN)
         self._count = 0
+        self._timeout_ms = timeout_ms
         self._prepared: dict[str, bytes] = {}
         self._loaders: dict[str, Any] = {}
         self.in_use = False
 
-    def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(
+        self, sql: Sql, parameters: Mapping[str, Any], *, within_seconds: float | None = None
+    ) -> list[tuple[Any, ...]]:
         """All rows of a statement."""
         values = {**sql.defaults, **parameters} if sql.defaults else parameters
         try:
             given = [encoded(values[name]) for name in sql.names]
         except UnicodeEncodeError as error:
             raise BadRequest("a value holds half of a character, which no text can") from error
+        if within_seconds is not None:
+            return self.loaded(sql.text, self._run_within(within_seconds, sql.text, given))
         return self.loaded(sql.text, self.run(sql.text, given))
 
     def run(self, text: str, values: Sequence[Value] = ()) -> PGresult:
@@ -92,6 +98,14 @@ class PostgresqlLink:
         except psycopg.OperationalError as error:
             raise ConnectionLost from error
         return _checked(result)
+
+    def _run_within(self, seconds: float, text: str, values: Sequence[Value]) -> PGresult:
+        """One statement under a limit of its own, in one round trip; if it fails, the limit is undone with it."""
+        for each in (_LIMIT, text):
+            if each not in self._prepared:
+                self._prepare(each)
+        limit = encoded(str(max(1, int(seconds * 1000))))
+        return self.run_all([(_LIMIT, [limit]), (text, values), (_LIMIT, [encoded(str(self._timeout_ms))])])[1]
 
     def command(self, text: str) -> None:
         """A statement that is worth no preparation."""

@@ -83,19 +83,21 @@ class Link:
             raise translated(error) from error
         self.connection.set_progress_handler(self._is_late, _INSTRUCTIONS_BETWEEN_LOOKS)
 
-    def start_clock(self) -> None:
+    def start_clock(self, within_seconds: float | None = None) -> None:
         """Let the time limit begin now."""
-        self.deadline = time.monotonic() + self.timeout_seconds
+        self.deadline = time.monotonic() + (self.timeout_seconds if within_seconds is None else within_seconds)
 
     def _is_late(self) -> bool:
         return time.monotonic() > self.deadline
 
-    def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(
+        self, sql: Sql, parameters: Mapping[str, Any], *, within_seconds: float | None = None
+    ) -> list[tuple[Any, ...]]:
         """All rows of a statement."""
         values = {**sql.defaults, **parameters}
         for name in sql.lists:
             values[name] = json.dumps(values[name])
-        self.start_clock()
+        self.start_clock(within_seconds)
         try:
             return self.connection.execute(sql.text, values).fetchall()
         except sqlite3.Error as error:
@@ -132,10 +134,11 @@ class WriteOrder:
     a while without a pause lets those of other processes in. A forked process has a connection of its own.
     """
 
-    __slots__ = ("_connect", "_inherited", "_link", "_lock", "_pid", "_since")
+    __slots__ = ("_connect", "_inherited", "_link", "_lock", "_pid", "_since", "_timeout_seconds")
 
-    def __init__(self, connect: Callable[[], Link]) -> None:
+    def __init__(self, connect: Callable[[], Link], timeout_seconds: float) -> None:
         self._connect = connect
+        self._timeout_seconds = timeout_seconds
         self._inherited: list[Link | None] = []
         self._link: Link | None = None
         self._begin()
@@ -147,13 +150,13 @@ class WriteOrder:
         self._link = None
         self._since = 0.0
 
-    def enter(self, timeout_seconds: float) -> Link:
+    def enter(self) -> Link:
         """Wait for the turn and begin a transaction; raises Retryable at the time limit."""
         if self._pid != os.getpid():
             self._begin()
         if self._lock.acquire(blocking=False):
             self._since = time.monotonic()  # nobody of this process was before us
-        elif not self._lock.acquire(timeout=timeout_seconds):
+        elif not self._lock.acquire(timeout=self._timeout_seconds):
             raise Retryable("the database is busy")
         try:
             if time.monotonic() - self._since > _LONGEST_WITHOUT_PAUSE_SECONDS:
@@ -189,15 +192,17 @@ class SqliteDatabase(Compiling):
 
     __slots__ = ("_order", "_readers")
 
-    def __init__(self, file: str, *, timeout_ms: int) -> None:
+    def __init__(self, file: str, *, timeout_ms: int, reading_timeout_ms: int) -> None:
         super().__init__(StatementCache("sqlite"))
-        self._readers = ThreadConnections(lambda: Link(file, timeout_ms=timeout_ms, reads_only=True))
-        self._order = WriteOrder(lambda: Link(file, timeout_ms=timeout_ms, reads_only=False))
+        self._readers = ThreadConnections(lambda: Link(file, timeout_ms=reading_timeout_ms, reads_only=True))
+        self._order = WriteOrder(lambda: Link(file, timeout_ms=timeout_ms, reads_only=False), timeout_ms / 1000)
 
-    def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(
+        self, sql: Sql, parameters: Mapping[str, Any], *, within_seconds: float | None = None
+    ) -> list[tuple[Any, ...]]:
         """See `Rows.rows`."""
         try:
-            return self._readers.get().rows(sql, parameters)
+            return self._readers.get().rows(sql, parameters, within_seconds=within_seconds)
         except Retryable as error:
             raise Unavailable("the database stayed busy; try again") from error
 
@@ -253,14 +258,16 @@ class SqliteUnit(CollectingUnit):
 
     def _entered(self) -> Link:
         if self._link is None:
-            self._link = self._order.enter(self._reader.timeout_seconds)
+            self._link = self._order.enter()
         return self._link
 
-    def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(
+        self, sql: Sql, parameters: Mapping[str, Any], *, within_seconds: float | None = None
+    ) -> list[tuple[Any, ...]]:
         """See `Rows.rows` and `UnitOfWork`; inside a snapshot, which would hide what is newer, it enters the order."""
         if sql.writes or self._reader.in_use:
             self._entered()
-        return (self._link or self._reader).rows(sql, parameters)
+        return (self._link or self._reader).rows(sql, parameters, within_seconds=within_seconds)
 
     def flush(self) -> int:
         """See `UnitOfWork.flush`."""
