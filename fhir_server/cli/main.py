@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "definitions": ("fhir_server.cli.definitions:definitions", "Compile and check what the standards say, as data."),
     "tokens": ("fhir_server.cli.tokens:tokens", "Make, list and revoke the tokens that let programs in."),
     "reindex": ("fhir_server.cli.reindex:reindex", "Make index rows anew after search parameters changed."),
+    "search": ("fhir_server.cli.search:search", "Explain how a search is understood and run."),
     "import": ("fhir_server.cli.import_:import_", "Load files of resources or Bundles."),
     "worker": ("fhir_server.cli.worker:worker", "Do the background work."),
     "demo": ("fhir_server.cli.demo:demo", "Start a server and walk one referral through it."),

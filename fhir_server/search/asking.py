@@ -1,8 +1,8 @@
 """One search as it runs: the state of the database, the tenant, the predicate; statements by shape and way."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ClauseElement
 
@@ -19,6 +19,9 @@ from fhir_server.search.targets import Looking, with_known_targets
 from fhir_server.search.understanding import Understanding
 from fhir_server.store.statements import Rows, Sql
 from fhir_server.store.visibility import Predicate
+
+Statement: TypeAlias = tuple[Sql, Mapping[str, Any]]
+"""What is asked of the database, with the values of its parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,7 @@ class Asking:
         sql, asked = self.page_statement(search, window, after)
         return self.rows.rows(sql, asked)
 
-    def page_statement(
-        self, search: Search, window: order.Window, after: order.Place | None
-    ) -> tuple[Sql, Mapping[str, Any]]:
+    def page_statement(self, search: Search, window: order.Window, after: order.Place | None) -> Statement:
         """The statement of a page, and its parameters."""
         way = Way(search.shape, self.drive(search), self.visible)
         sql = self._sql(("page", way.shape, way.drive, window), lambda: matches.page(way, window))
@@ -87,16 +88,19 @@ class Asking:
 
     def total(self, search: Search, limit: int | None) -> int:
         """How many match, counted up to a limit."""
-        way = Way(search.shape, self.drive(search), self.visible)
-        sql = self._sql(("total", way.shape, way.drive, limit), lambda: matches.total(way, limit))
-        counted: int = self.rows.rows(sql, self._asked(search))[0][0]
+        sql, asked = self.total_statement(search, limit)
+        counted: int = self.rows.rows(sql, asked)[0][0]
         return counted
 
-    def select(
-        self, key: Hashable, build: Callable[[], ClauseElement], parameters: Mapping[str, Any]
-    ) -> Sequence[tuple[Any, ...]]:
-        """The rows of a statement that depends on the key and the predicate."""
-        return self.rows.rows(self._sql(key, build), {**self.visible.parameters, "tenant": self.tenant, **parameters})
+    def total_statement(self, search: Search, limit: int | None) -> Statement:
+        """The statement of a total, and its parameters."""
+        way = Way(search.shape, self.drive(search), self.visible)
+        sql = self._sql(("total", way.shape, way.drive, limit), lambda: matches.total(way, limit))
+        return sql, self._asked(search)
+
+    def statement(self, key: Hashable, build: Callable[[], ClauseElement], parameters: Mapping[str, Any]) -> Statement:
+        """A statement that depends on the key and the predicate, and its parameters."""
+        return self._sql(key, build), {**self.visible.parameters, "tenant": self.tenant, **parameters}
 
     def _sql(self, key: Hashable, build: Callable[[], ClauseElement]) -> Sql:
         return self.rows.cached_sql(("search", key, self.visible.key), build)

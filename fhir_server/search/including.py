@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/search.html#include  None of it is a match of the page, 
 from dataclasses import dataclass
 from functools import partial
 
-from fhir_server.search.asking import Asking
+from fhir_server.search.asking import Asking, Statement
 from fhir_server.search.plan import Inclusion, Inclusions
 from fhir_server.search.sql import includes
 from fhir_server.store.reading import stored
@@ -34,7 +34,9 @@ def included(asking: Asking, inclusions: Inclusions, matches: list[Stored]) -> I
     forward = inclusions.forward + inclusions.iterated_forward
     backward = inclusions.backward + inclusions.iterated_backward
     for _ in range(MOST_ROUNDS):
-        new = _step(asking, forward, backward, start=start, seen=seen, limit=most + 1)
+        new: dict[int, Stored] = {}
+        for sql, asked in step_statements(asking, forward, backward, start=start, seen=list(seen)):
+            new.update((row[0], stored(row)) for row in asking.rows.rows(sql, asked))
         found.update(new)
         if len(found) > most:
             return Included([found[pk] for pk in sorted(found)][:most], is_cut=True)
@@ -45,20 +47,20 @@ def included(asking: Asking, inclusions: Inclusions, matches: list[Stored]) -> I
     return Included([found[pk] for pk in sorted(found)], is_cut=True)
 
 
-def _step(
+def step_statements(
     asking: Asking,
     forward: tuple[Inclusion, ...],
     backward: tuple[Inclusion, ...],
     *,
     start: list[int],
-    seen: set[int],
-    limit: int,
-) -> dict[int, Stored]:
-    found: dict[int, Stored] = {}
-    parameters = {"pks": start, "seen": list(seen)}
+    seen: list[int],
+) -> list[Statement]:
+    """The statements of one round, which begins at the keys in `start`, and their parameters."""
+    limit = asking.searching.settings.max_includes + 1
+    parameters = {"pks": start, "seen": seen}
+    made: list[Statement] = []
     for followed, build in ((forward, includes.included), (backward, includes.including)):
         if followed:
             statement = partial(build, followed, limit=limit, visible=asking.visible)
-            rows = asking.select((build.__name__, followed, limit), statement, parameters)
-            found.update((row[0], stored(row)) for row in rows)
-    return found
+            made.append(asking.statement((build.__name__, followed, limit), statement, parameters))
+    return made

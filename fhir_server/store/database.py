@@ -3,8 +3,9 @@
 Nothing above this floor asks which database it is; what differs is in `sqlite` and `postgresql`.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from fhir_server.store.statements import Dialect, Rows, Sql, is_one_of
 from fhir_server.store.unit_of_work import UnitOfWork
@@ -21,6 +22,14 @@ class Database(Rows, Protocol):
 
     def unit_of_work(self, *, tenant: int, now: int) -> AbstractContextManager[UnitOfWork]:
         """A unit of work; `now` is the clock in epoch microseconds, a lower bound of the stamp."""
+        ...
+
+    def plan(self, sql: Sql, parameters: Mapping[str, Any]) -> list[str]:
+        """How the database would run a statement with these values, line by line in its own words; nothing is run."""
+        ...
+
+    def measure(self, sql: Sql, parameters: Mapping[str, Any]) -> list[str]:
+        """The same after running it, with what it took; raises like `rows`, TimeLimit included."""
         ...
 
     def close(self) -> None:

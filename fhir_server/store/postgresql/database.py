@@ -18,7 +18,7 @@ from psycopg.pq.abc import PGresult
 from fhir_server.errors import Unavailable
 from fhir_server.store.collecting import CollectingUnit, stored_versions
 from fhir_server.store.connections import ThreadConnections
-from fhir_server.store.postgresql import reindexing
+from fhir_server.store.postgresql import plan, reindexing
 from fhir_server.store.postgresql.errors import ConnectionLost
 from fhir_server.store.postgresql.link import READER_SETTINGS, WRITER_SETTINGS, PostgresqlLink, Step
 from fhir_server.store.postgresql.statistics import Growth
@@ -104,6 +104,14 @@ class PostgresqlDatabase(Compiling):
             link.in_use = False
             if not link.roll_back():
                 self._writers.drop(link)
+
+    def plan(self, sql: Sql, parameters: Mapping[str, Any]) -> list[str]:
+        """See `Database.plan`."""
+        return plan.plan(self.rows, sql, parameters)
+
+    def measure(self, sql: Sql, parameters: Mapping[str, Any]) -> list[str]:
+        """See `Database.measure`."""
+        return plan.measure(self.rows, sql, parameters)
 
     def close(self) -> None:
         """See `Database.close`."""

@@ -19,6 +19,7 @@ from fhir_server.errors import BadRequest, TimeLimit, Unavailable
 from fhir_server.store.collecting import CollectedRows, CollectingUnit
 from fhir_server.store.connections import ThreadConnections
 from fhir_server.store.reindexing import still_current
+from fhir_server.store.sqlite import plan
 from fhir_server.store.sqlite.write import replace_index, take_stamp, write_changes, write_rows
 from fhir_server.store.statements import Compiling, Sql, StatementCache
 from fhir_server.store.unit_of_work import Change, Reindexed, Retryable, WriteConflict
@@ -234,6 +235,14 @@ class SqliteDatabase(Compiling):
         finally:
             reader.has_unit = False
             unit.end()
+
+    def plan(self, sql: Sql, parameters: Mapping[str, Any]) -> list[str]:
+        """See `Database.plan`."""
+        return plan.plan(self.rows, sql, parameters)
+
+    def measure(self, sql: Sql, parameters: Mapping[str, Any]) -> list[str]:
+        """See `Database.measure`."""
+        return plan.measure(self.rows, sql, parameters)
 
     def close(self) -> None:
         """See `Database.close`."""
