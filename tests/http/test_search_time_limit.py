@@ -40,8 +40,10 @@ class Counting(OperatorPolicy):
 def opened(settings: Settings, **steps: int) -> Iterator[Client]:
     """A client for whom the types cost so many steps."""
     client = Client(settings, policy=Counting(steps))
-    yield client
-    client.close()
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 @pytest.fixture
