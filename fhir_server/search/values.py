@@ -16,6 +16,8 @@ FOLDED_LENGTH = 200
 CONTAINED_LENGTH = 100
 """The longest text that is looked for inside of others: windows of a long text overlap by so much."""
 _MOST_WINDOWS = 49
+_PIECE = 64
+"""Characters decomposed at once: to order the marks of one run takes the square of its length."""
 CONTINUED = 1
 """What is added to the number of a parameter for the further pieces of long texts."""
 FAR_PAST = -(1 << 62)
@@ -31,9 +33,12 @@ def fold(text: str) -> str:
 
 def _folded(text: str) -> str:
     if not text.isascii():
-        decomposed = unicodedata.normalize("NFKD", text)
-        text = "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+        text = "".join(_without_marks(text[at : at + _PIECE]) for at in range(0, len(text), _PIECE)).casefold()
     return " ".join(text.lower().split())
+
+
+def _without_marks(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
 SPANS = (SECOND, DAY)
