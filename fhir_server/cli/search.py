@@ -56,8 +56,8 @@ def _explanation(
     database: "Database", query: str, searching: "Searching", *, is_lenient: bool, runs: bool
 ) -> "Explanation":
     from fhir_server.interactions.parameters import pairs
-    from fhir_server.search import read_request
     from fhir_server.search import explain as explaining
+    from fhir_server.search import read_request
     from fhir_server.search.scopes import scope_of
     from fhir_server.store.visibility import ALL_ROWS
 

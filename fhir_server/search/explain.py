@@ -1,4 +1,4 @@
-"""Explains a search: how it was understood, what was looked up and counted for it, its way, its statements, their plans.
+"""Explains a search: how it was understood, what was looked up and counted for it, its way, its statements, plans.
 
 What a search asks before its page (links, value sets, counts) is asked here as well, since the page depends on it; the
 page itself, its total and its includes are run only by `measure`. The rule: the statements are those that the search

@@ -46,10 +46,12 @@ class Watching:
         self._keys[found] = key
         return found
 
-    def rows(self, sql: Sql, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(
+        self, sql: Sql, parameters: Mapping[str, Any], *, within_seconds: float | None = None
+    ) -> list[tuple[Any, ...]]:
         """See `Rows.rows`."""
         began = time.perf_counter_ns()
-        found = self._rows.rows(sql, parameters)
+        found = self._rows.rows(sql, parameters, within_seconds=within_seconds)
         microseconds = (time.perf_counter_ns() - began) // 1_000
         self.ran.append(Ran(self._keys.get(sql), sql, dict(parameters), len(found), microseconds))
         return found

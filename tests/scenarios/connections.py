@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -56,6 +55,6 @@ def _holder(served: Served, client_port: int) -> int:
     for pid in served.children():
         for file in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(FileNotFoundError):
-                if os.readlink(file) == f"socket:[{inode}]":
+                if str(file.readlink()) == f"socket:[{inode}]":
                     return pid
     raise AssertionError("no process of the server holds the connection")
