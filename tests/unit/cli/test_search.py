@@ -11,9 +11,9 @@ from fhir_server.store import schema
 def test_a_search_is_explained_and_a_wrong_one_refused(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.db'}"
     schema.upgrade(url)
-    told = CliRunner().invoke(
-        main, ["search", "explain", "Task?owner=Organization/o&status=requested", "--database", url]
-    )
+    assert CliRunner().invoke(main, ["reindex", "--database", url]).exit_code == 0
+    query = "Task?owner=Organization/o&status=requested"
+    told = CliRunner().invoke(main, ["search", "explain", query, "--database", url])
     assert told.exit_code == 0, told.output
     for part in ("types: Task", "c0: Task.owner (reference)", "work: the work rows", "SELECT", "SEARCH work USING"):
         assert part in told.output
