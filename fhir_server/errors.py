@@ -54,8 +54,8 @@ class FhirError(Exception):
         issues: Iterable[Issue] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(diagnostics)
         given = tuple(issues)
+        super().__init__(diagnostics or "; ".join(issue.diagnostics for issue in given))
         self.issues = given or (Issue("error", code or self.code, diagnostics, tuple(expression)),)
         self.headers = dict(headers or {})
 
