@@ -76,8 +76,10 @@ def _reader(
     if (kind.name, modifier) in _HELD:
         return _HELD[kind.name, modifier]
     if kind.name == "reference" and modifier in understanding.definitions.resource_types:
-        allowed = {target for p in parameters for target in p.targets}
-        if allowed and modifier not in allowed:
+        allowed = set[str].intersection(
+            *(set(p.targets or understanding.definitions.resource_types) for p in parameters)
+        )
+        if modifier not in allowed:
             raise BadRequest(f"{criterion.label[:120]}: expected one of {', '.join(sorted(allowed))}", code="value")
         return lambda value, reading, _: (kind.read(value, reading),)
     raise BadRequest(

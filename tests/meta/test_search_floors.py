@@ -14,13 +14,11 @@ import pytest
 from benchmarks import loaded, population, searches, serving, shares
 from benchmarks.keepers import Keeper, PostgresqlKeeper, SqliteKeeper
 from benchmarks.population import BIG, Population
-from benchmarks.searches import Both, Refused
+from benchmarks.searches import Both
 from benchmarks.shapes import SHAPES, Asked
 from tests.conftest import ENGINES
 
 PEOPLE = Population(1_000)
-# Searches that the server does not know yet; their floors are compared with the population alone.
-NOT_YET = {"chain-identifier", "chain-category", "has"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,7 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     keeper.remove(database.key)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.xfail(raises=Refused)] if n in NOT_YET else []) for n in SHAPES]
-)
+@pytest.mark.parametrize("name", list(SHAPES))
 def test_the_floor_finds_what_the_server_finds(bench: Bench, name: str) -> None:
     shape = SHAPES[name]
     requests = shape.requests(PEOPLE, bench.both.next_of)
