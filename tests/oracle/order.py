@@ -76,7 +76,7 @@ def _values(facts: Facts, parameter: SearchParameter, node: Node) -> list[Any]:
         stretch = dates.of_value(node.type, node.value)
         return [] if stretch is None else [stretch[0]]
     if parameter.kind == "uri":
-        return [node.value]
+        return [node.value, canonical(node.value)[0]]
     interval = quantities.of_value(node.type, node.value)
     if interval is None:
         return []
