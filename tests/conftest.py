@@ -31,7 +31,9 @@ ENGINES: tuple[Engine, ...] = ("sqlite", "postgresql")
 for name in [name for name in os.environ if name.startswith("FHIR_SERVER_")]:
     del os.environ[name]
 
-hypothesis.settings.register_profile("tests", deadline=None, database=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "tests", deadline=None, database=None, print_blob=True, derandomize=os.environ.get("CI") == "true"
+)
 hypothesis.settings.load_profile("tests")
 
 
