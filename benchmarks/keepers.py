@@ -121,21 +121,22 @@ class PostgresqlKeeper:
 
     name = "postgresql"
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, prefix: str = "fhir_loaded") -> None:
         self._server = server.replace("postgresql+psycopg:", "postgresql:")
+        self._prefix = prefix
 
     def url(self, key: str) -> str:
         """See `Keeper.url`."""
-        return make_url(self._server).set(database=f"fhir_loaded_{key}").render_as_string(hide_password=False)
+        return make_url(self._server).set(database=f"{self._prefix}_{key}").render_as_string(hide_password=False)
 
     def create(self, key: str) -> None:
         """See `Keeper.create`."""
         self.remove(key)
-        self._run(self._server, f'CREATE DATABASE "fhir_loaded_{key}" TEMPLATE template0')
+        self._run(self._server, f'CREATE DATABASE "{self._prefix}_{key}" TEMPLATE template0')
 
     def remove(self, key: str) -> None:
         """See `Keeper.remove`."""
-        self._run(self._server, f'DROP DATABASE IF EXISTS "fhir_loaded_{key}" WITH (FORCE)')
+        self._run(self._server, f'DROP DATABASE IF EXISTS "{self._prefix}_{key}" WITH (FORCE)')
 
     def tidy(self, key: str) -> None:
         """See `Keeper.tidy`."""

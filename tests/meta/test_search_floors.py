@@ -3,6 +3,7 @@
 On a small population, both servers as they run in a benchmark, on both databases.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -35,7 +36,7 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     keeper: Keeper = (
         SqliteKeeper(folder)
         if request.param == "sqlite"
-        else PostgresqlKeeper(request.getfixturevalue("postgresql_url"))
+        else PostgresqlKeeper(request.getfixturevalue("postgresql_url"), f"fhir_loaded_{os.getpid()}")
     )
     # By one process: what is written first is then older, as `referrals` has it.
     with loaded.opened(keeper, PEOPLE, folder, jobs=1) as database, searches.running(database, folder) as both:
