@@ -81,8 +81,10 @@ def _follow(
 def _groups(
     criterion: Criterion, links: Sequence[Link], reachable: list[str], understanding: Understanding
 ) -> list[list[str]]:
-    """The types that a last link leads to, together where the parameter is of one kind: else `:missing` would be true
-    of a resource that has it, by the parameter of another kind."""
+    """The types that a last link leads to, together where the parameter is of one kind.
+
+    Otherwise `:missing` would be true of a resource that has it, by the parameter of another kind.
+    """
     if len(links) > 1:
         return [reachable]
     return [[p.type_name for p in same] for same in _by_kind(criterion, reachable, understanding)]
