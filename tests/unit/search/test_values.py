@@ -3,6 +3,7 @@
 import time
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,3 +24,12 @@ def test_marks_without_end_take_no_time() -> None:
     text = "a" + "\u0301" * 200_000 + "\u0323" * 200_000 + "b"
     assert (fold(text), windows(text)) == ("ab", [])
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "\ufdfa", "a\u0301 \t\n", "ß", " "])
+def test_of_a_long_text_only_the_beginning_is_folded(letter: str) -> None:
+    text = letter * (5_000_000 // len(letter))
+    began = time.monotonic()
+    assert (fold(text), windows(text)) == (fold(text[:200_000]), windows(text[:200_000]))
+    assert len(windows(text)) == (0 if letter == " " else 49)
+    assert time.monotonic() - began < 2
