@@ -9,7 +9,7 @@ from sqlalchemy import ClauseElement
 from fhir_server.search.held import HeldResources
 from fhir_server.search.plan import Drive, Search
 from fhir_server.search.planner import Asker, drive_of
-from fhir_server.search.remembered import LONGEST_REMEMBERED
+from fhir_server.search.remembered import LONGEST_REMEMBERED, MOST_VALUES_REMEMBERED
 from fhir_server.search.request import SearchRequest
 from fhir_server.search.resolve import depends_on_more, resolve
 from fhir_server.search.searching import Searching
@@ -63,6 +63,7 @@ class Asking:
             depends_on_more(request)
             or self.searching.readiness.outdated
             or len(request.self_query) > LONGEST_REMEMBERED
+            or sum(len(criterion.values) for criterion in request.criteria) > MOST_VALUES_REMEMBERED
         )
 
     def known(self, search: Search) -> Search:

@@ -133,8 +133,8 @@ def _named(text: str, reading: Reading, hierarchies: Mapping[str, str]) -> tuple
     return [name for name in hierarchies if reading.targets.numbers[name] == parsed.type_number], parsed.target_id
 
 
-def _of_uris(text: str, _reading: Reading, _understanding: Understanding) -> list[Alternative]:
-    return uri.above(text)
+def _of_uris(text: str, reading: Reading, _: Understanding) -> list[Alternative]:
+    return uri.above(text, reading)
 
 
 _HELD: Mapping[tuple[str, str], Read] = {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fhir_server.definitions import Definitions, SearchParameter
+from fhir_server.errors import BadRequest
 from fhir_server.fhir.json import JsonObject
 from fhir_server.search.converters import TABLE_OF, Convert, Converters, Tail
 from fhir_server.search.expressions import Branch, Step, Truth, Where, compile_expression
@@ -21,6 +22,9 @@ from fhir_server.store.unit_of_work import IndexRows, Work
 
 EXTRACTION_VERSION = 1
 """How values become rows. Add one when a converter gives other rows than before: all that is stored is then stale."""
+MOST_PAIRS = 20_000
+"""Pairs of values that composites find in one resource: they grow with the product of its codes and values."""
+PAIRS = TABLE_OF["composite"]
 ON_RESOURCE = frozenset(OWN)
 """Parameters that need no index rows: their value is a column of the resource."""
 
@@ -144,6 +148,10 @@ def _visit(node: Any, place: _Place, found: _Found) -> None:
         rows = found[rule.table]
         for tail in rule.convert(node):
             rows[rule.number, *tail] = None
+        if rule.table == PAIRS and len(rows) > MOST_PAIRS:
+            raise BadRequest(
+                f"this resource has more than {MOST_PAIRS} pairs of values to search by", code="too-costly"
+            )
     if place.conditions:
         _visit_conditions(node, place, found)
     if place.members and isinstance(node, dict):

@@ -39,6 +39,8 @@ def _forward(include: Include, type_names: Sequence[str], understanding: Underst
         raise BadRequest(
             f"_include={include.label[:120]}: expected to begin with {' or '.join(type_names[:3])}", code="value"
         )
+    if include.source not in {"*", *understanding.definitions.server}:
+        raise BadRequest(f"_include={include.label[:120]}: no such type on this server", code="not-supported")
     every = sorted(understanding.names.searchable) if include.iterates else type_names
     sources = every if include.source == "*" else [include.source]
     target = _target("_include", include, understanding)

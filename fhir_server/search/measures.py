@@ -80,12 +80,13 @@ def _samples(value: Any, units: Units) -> list[Row]:
         return []
     origin, factor = _decimal(value["origin"].get("value")), _decimal(value.get("factor", 1))
     limits = {"L": _decimal(value.get("lowerLimit")), "U": _decimal(value.get("upperLimit"))}
-    found = [limits.get(word, _number(word)) for word in _text(value, "data").split()]
-    scale = Decimal(1) if factor is None else factor
-    samples = [origin + sample * scale for sample in found if sample is not None and origin is not None]
-    if not samples:
+    found = (limits[word] if word in limits else _number(word) for word in set(_text(value, "data").split()))
+    samples = [sample for sample in found if sample is not None]
+    if not samples or origin is None:
         return [NOTHING]
-    return _rows(list(_units_of(value["origin"], units)), min(samples), max(samples))
+    scale = Decimal(1) if factor is None else factor
+    ends = [origin + sample * scale for sample in (min(samples), max(samples))]
+    return _rows(list(_units_of(value["origin"], units)), min(ends), max(ends))
 
 
 def _rows(units: list[Unit], low: Any, high: Any) -> list[Row]:

@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 
 from fhir_server.errors import BadRequest, Issue, TooCostly
 from fhir_server.search import escapes
+from fhir_server.search.criteria import HELD_MODIFIERS
 from fhir_server.search.labels import read_label
 from fhir_server.search.names import Names
 from fhir_server.search.request import Compartment, Criterion, SearchRequest
@@ -17,6 +18,8 @@ from fhir_server.search.results import RESULT, Results
 
 TYPES = "_type"
 MAX_VALUES = 500
+MAX_HELD = 20
+"""Values for which resources that the server holds are read."""
 MAX_CRITERIA = 50
 MAX_SORT_KEYS = 8
 MAX_INCLUDES = 50
@@ -108,6 +111,11 @@ def _check_limits(draft: _Draft) -> None:
         ("_sort keys", len(results.sort), MAX_SORT_KEYS),
         ("includes", len(results.includes) + len(results.revincludes), MAX_INCLUDES),
         ("values", sum(len(c.values) for c in draft.criteria), MAX_VALUES),
+        (
+            "value sets and hierarchies",
+            sum(len(c.values) for c in draft.criteria if c.modifier in HELD_MODIFIERS),
+            MAX_HELD,
+        ),
     )
     for what, number, limit in counted:
         if number > limit:

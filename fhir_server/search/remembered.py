@@ -11,6 +11,8 @@ V = TypeVar("V")
 MOST_KEPT = 4_096
 LONGEST_REMEMBERED = 1_000
 """Characters of a search that is worth remembering."""
+MOST_VALUES_REMEMBERED = 50
+"""Values of one that is: what a value means takes a hundred times its length."""
 
 
 class Remembered(Generic[V]):

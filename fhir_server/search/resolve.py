@@ -38,7 +38,8 @@ def depends_on_more(request: SearchRequest) -> bool:
     """Whether a search means something else at another time: by the clock, or by resources that it stands for."""
     if request.compartment is not None or any(c.modifier in HELD_MODIFIERS for c in request.criteria):
         return True
-    return any(value.startswith("ap") for criterion in request.criteria for value in criterion.values)
+    parts = (part for criterion in request.criteria for value in criterion.values for part in value.split("$"))
+    return any(part.startswith("ap") for part in parts)
 
 
 def _node(criterion: Criterion, type_names: Sequence[str], understanding: Understanding) -> Node:
@@ -53,11 +54,9 @@ def _follow(
 ) -> Node:
     """The condition at the end of some links, which begin at some types."""
     if not links:
-        options = [
-            condition(criterion, parameters, understanding)
-            for parameters in _by_kind(criterion, type_names, understanding)
-        ]
-        return options[0] if len(options) == 1 else AnyOf(tuple(options))
+        return _any_of(
+            [condition(criterion, same, understanding) for same in _by_kind(criterion, type_names, understanding)]
+        )
     link = links[0]
     targets = understanding.names.led_to(link, type_names, criterion.path) or []
     starts = [link.type_name] if link.is_reverse else type_names
@@ -66,15 +65,33 @@ def _follow(
     for parameter in found:
         understanding.readiness.check(parameter)
     reachable = _with_next(criterion, links, targets, understanding)
-    tail = _follow(criterion, links[1:], reachable, understanding)
     numbers = understanding.definitions.resource_types
-    return Linked(
-        is_reverse=link.is_reverse,
-        numbers=tuple(sorted({p.number for p in found})),
-        type_numbers=tuple(sorted(numbers[name] for name in reachable)),
-        tail=tail,
-        url_numbers=_url_numbers(found, type_names if link.is_reverse else reachable, understanding),
-    )
+    return _any_of([
+        Linked(
+            is_reverse=link.is_reverse,
+            numbers=tuple(sorted({p.number for p in found})),
+            type_numbers=tuple(sorted(numbers[name] for name in group)),
+            tail=_follow(criterion, links[1:], group, understanding),
+            url_numbers=_url_numbers(found, type_names if link.is_reverse else group, understanding),
+        )
+        for group in _groups(criterion, links, reachable, understanding)
+    ])  # fmt: skip
+
+
+def _groups(
+    criterion: Criterion, links: Sequence[Link], reachable: list[str], understanding: Understanding
+) -> list[list[str]]:
+    """The types that a last link leads to, together where the parameter is of one kind.
+
+    Otherwise `:missing` would be true of a resource that has it, by the parameter of another kind.
+    """
+    if len(links) > 1:
+        return [reachable]
+    return [[p.type_name for p in same] for same in _by_kind(criterion, reachable, understanding)]
+
+
+def _any_of(options: Sequence[Node]) -> Node:
+    return options[0] if len(options) == 1 else AnyOf(tuple(options))
 
 
 def _with_next(

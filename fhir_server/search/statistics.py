@@ -4,6 +4,7 @@ The counts choose a way through the indexes and nothing else, so they are those 
 depends on them. They are kept in each process: a wrong one makes a search slower, never wrong.
 """
 
+import hashlib
 from collections.abc import Hashable
 from typing import Any
 
@@ -19,6 +20,8 @@ FEW_ROWS = 2_000
 MANY_ROWS = 40_000
 _KEPT_MICROSECONDS = 60_000_000
 _MOST_KEPT = 20_000
+_FEW_VALUES = 8
+"""More of them are kept as their hash: thousands of searches for hundreds of values would fill the memory."""
 
 
 class Statistics:
@@ -39,7 +42,7 @@ class Statistics:
 
     def known(self, condition: Condition, *, tenant: int, now: int, cap: int) -> int | None:
         """The count, if it was made a short while ago."""
-        found = self._counts.get((tenant, condition.numbers, condition.alternatives, cap))
+        found = self._counts.get(_key(condition, tenant, cap))
         return found[0] if found is not None and now - found[1] < _KEPT_MICROSECONDS else None
 
     def remember(self, condition: Condition, counted: int, *, tenant: int, now: int, cap: int) -> None:
@@ -47,7 +50,7 @@ class Statistics:
         if len(self._counts) >= _MOST_KEPT:
             for old in list(self._counts)[: _MOST_KEPT // 10]:
                 self._counts.pop(old, None)
-        self._counts[tenant, condition.numbers, condition.alternatives, cap] = counted, now
+        self._counts[_key(condition, tenant, cap)] = counted, now
 
     @staticmethod
     def _counted(rows: Rows, condition: Condition, tenant: int, cap: int) -> int:
@@ -55,6 +58,13 @@ class Statistics:
         sql = rows.cached_sql(("statistics", shape, cap), lambda: _statement(shape, cap))
         counted: int = rows.rows(sql, {"tenant": tenant, **conditions.operands([condition])})[0][0]
         return counted
+
+
+def _key(condition: Condition, tenant: int, cap: int) -> Hashable:
+    values: Hashable = condition.alternatives
+    if len(condition.alternatives) > _FEW_VALUES:
+        values = hashlib.sha256(repr(condition.alternatives).encode("utf-8", "surrogatepass")).digest()
+    return tenant, condition.numbers, values, cap
 
 
 def _statement(shape: ConditionShape, cap: int) -> Select[Any]:

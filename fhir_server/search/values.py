@@ -28,17 +28,26 @@ NO_TIME = DateRange(FAR_FUTURE, FAR_PAST)
 
 def fold(text: str) -> str:
     """The text without case and accents, white space evened out; at most FOLDED_LENGTH characters."""
-    return _folded(text)[:FOLDED_LENGTH]
+    return _folded(text, FOLDED_LENGTH)[:FOLDED_LENGTH]
 
 
-def _folded(text: str) -> str:
-    if not text.isascii():
-        text = "".join(_without_marks(text[at : at + _PIECE]) for at in range(0, len(text), _PIECE)).casefold()
+def _folded(text: str, longest: int) -> str:
+    """The folded text, or of a long one at least so many characters."""
+    if len(text) > longest or not text.isascii():
+        text = _beginning(text, longest).casefold()
     return " ".join(text.lower().split())
 
 
-def _without_marks(text: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+def _beginning(text: str, longest: int) -> str:
+    """The text without accents, until so many characters of it are no white space."""
+    pieces, length = [], 0
+    for at in range(0, len(text), _PIECE):
+        decomposed = unicodedata.normalize("NFKD", text[at : at + _PIECE])
+        pieces.append("".join(c for c in decomposed if not unicodedata.combining(c)))
+        length += sum(map(len, pieces[-1].split()))
+        if length >= longest:
+            break
+    return "".join(pieces)
 
 
 SPANS = (SECOND, DAY)
@@ -54,8 +63,8 @@ def span_of(low: int, high: int) -> int:
 
 def windows(text: str) -> list[str]:
     """The rest of a long text, folded, in overlapping pieces: whatever stands in it stands in one of them."""
-    folded = _folded(text)
     step = FOLDED_LENGTH - CONTAINED_LENGTH
+    folded = _folded(text, (_MOST_WINDOWS + 2) * step)
     starts = range(step, len(folded) - CONTAINED_LENGTH, step)
     return [folded[start : start + FOLDED_LENGTH] for start in starts[:_MOST_WINDOWS]]
 

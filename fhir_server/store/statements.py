@@ -122,13 +122,15 @@ def _writes(statement: ClauseElement) -> bool:
 
 
 class StatementCache:
-    """Compiled statements by key, for one database; when full it forgets the oldest tenth."""
+    """Compiled statements by key, for one database; when full, by number or by length, it forgets the oldest tenth."""
 
-    __slots__ = ("_limit", "_statements", "dialect")
+    __slots__ = ("_characters", "_limit", "_most_characters", "_statements", "dialect")
 
-    def __init__(self, dialect: Dialect, limit: int = 2_000) -> None:
+    def __init__(self, dialect: Dialect, limit: int = 2_000, most_characters: int = 20_000_000) -> None:
         self.dialect: Dialect = dialect
         self._limit = limit
+        self._most_characters = most_characters
+        self._characters = 0
         self._statements: dict[Hashable, Sql] = {}
 
     def get(self, key: Hashable, build: Callable[[], ClauseElement]) -> Sql:
@@ -136,11 +138,17 @@ class StatementCache:
         found = self._statements.get(key)
         if found is None:
             found = compiled(self.dialect, build())
-            if len(self._statements) >= self._limit:
-                for old in list(self._statements)[: self._limit // 10]:
-                    self._statements.pop(old, None)
+            if len(self._statements) >= self._limit or self._characters > self._most_characters:
+                self._forget()
             self._statements[key] = found
+            self._characters += len(found.text)
         return found
+
+    def _forget(self) -> None:
+        known = list(self._statements)
+        for old in known[: len(known) // 10 + 1]:
+            self._statements.pop(old, None)
+        self._characters = sum(len(sql.text) for sql in list(self._statements.values()))
 
 
 class Compiling:

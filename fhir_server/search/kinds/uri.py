@@ -15,6 +15,9 @@ from fhir_server.search.values import split_canonical
 from fhir_server.store.index_rows import KEPT, bounded
 from fhir_server.store.tables import INDEX_URI
 
+MAX_ABOVE = 2_000
+"""Characters of a value whose beginnings are looked for: there may be as many of these."""
+
 
 def read(text: str, reading: Reading) -> Alternative:
     """One URI, or with `:below` one and all that continues it after a slash."""
@@ -30,9 +33,11 @@ def read(text: str, reading: Reading) -> Alternative:
     return Alternative("below", (uri, start, f"{start[:-1]}0"))  # "0" comes right after "/"
 
 
-def above(text: str) -> list[Alternative]:
+def above(text: str, reading: Reading) -> list[Alternative]:
     """One URI, and all that it continues after a slash."""
     uri = unescape(text)
+    if len(uri) > MAX_ABOVE:
+        raise reading.refusal(f"at most {MAX_ABOVE} characters")
     found = [uri, *(uri[: at + more] for at, letter in enumerate(uri) if letter == "/" for more in (0, 1))]
     return [Alternative("value", (bounded(part),)) for part in dict.fromkeys(found) if part]
 

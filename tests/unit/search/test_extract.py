@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from fhir_server.definitions import Definitions, load, shipped
+from fhir_server.errors import BadRequest
 from fhir_server.search.extract import TABLE_OF, Extractor
 from fhir_server.search.units import load_units
 from fhir_server.search.values import CONTINUED, DATE_NUMBERS, FAR_FUTURE, FAR_PAST, NO_TIME
@@ -235,3 +236,16 @@ def test_work_row(extractor: Extractor) -> None:
     assert extractor.work_row(task, extractor.index_rows(task)) == expected
     assert extractor.work_row({"resourceType": "Task"}) == ("",) * 8 + (None,)
     assert extractor.work_row({"resourceType": "Patient"}) is None
+
+
+def test_pairs_of_a_resource_are_bounded(extractor: Extractor) -> None:
+    """Each component is within bounds, all together are not: half a megabyte would be a million rows."""
+    codes = {"coding": [{"code": str(n)} for n in range(70)]}
+    components = [
+        {"code": codes, "valueCodeableConcept": {"coding": [{"code": f"{c}-{n}"} for n in range(70)]}}
+        for c in range(100)
+    ]
+    observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "component": components}
+    with pytest.raises(BadRequest, match="pairs"):
+        extractor.index_rows(observation)
+    assert extractor.index_rows({**observation, "component": components[:1]}).composite

@@ -73,3 +73,19 @@ def test_the_cache_compiles_once_and_stays_small() -> None:
     reading.cached_sql(9, lambda: build(-1))
     reading.cached_sql(0, lambda: build(100))
     assert built[-2:] == [10, 100]
+
+
+def test_long_statements_are_forgotten_sooner() -> None:
+    built: list[int] = []
+
+    def build(length: int) -> sa.TextClause:
+        built.append(length)
+        return sa.text("SELECT " + "1" * length)
+
+    reading = Compiling(StatementCache("sqlite", most_characters=10_000))
+    for length in range(1_000, 1_030):
+        reading.cached_sql(length, lambda n=length: build(n))
+    reading.cached_sql(1_029, lambda: build(-1))
+    assert len(built) == 30
+    reading.cached_sql(1_000, lambda: build(0))
+    assert built[-1] == 0
